@@ -1,0 +1,3 @@
+"""Detached and re-epithelialised body surface area from standardised photographs."""
+
+__version__ = "0.1.0"
