@@ -13,7 +13,6 @@ from decimal import Decimal
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from .errors import ChartError
@@ -129,7 +128,7 @@ def parse_chart(text: str, name: str) -> Chart:
         source=str(data["source"]),
         from_age=from_age,
         columns=columns,
-        weights=MappingProxyType({s: tuple(float(w) for w in row) for s, row in weights.items()}),
+        weights={surface: tuple(float(weight) for weight in row) for surface, row in weights.items()},
     )
 
 
