@@ -138,7 +138,9 @@ def _open_upright(path: Path, data: bytes, long_side: int) -> tuple[tuple[int, i
         kind = "JPEG" if image.format == "MPO" else image.format
         expected = _FORMAT_OF_SUFFIX.get(path.suffix.lower())
         if expected is not None and kind != expected:
-            raise PhotoError(f"{path.name} is a {kind} file under another name: rename it to end in .{str(kind).lower()}.")
+            raise PhotoError(
+                f"{path.name} is a {kind} file under another name: rename it to end in .{str(kind).lower()}."
+            )
         if image.width * image.height > MAXIMUM_PIXELS:
             raise _too_large(path)
         if min(image.size) < MINIMUM_SIDE:
@@ -151,8 +153,8 @@ def _open_upright(path: Path, data: bytes, long_side: int) -> tuple[tuple[int, i
         width, height = image.size[::-1] if turned else image.size
         if kind == "JPEG" and image.mode in ("RGB", "L"):
             # 0.9: a photo that comes out a little under the working size is enlarged by a tenth at most.
-            wanted = tuple(max(1, int(0.9 * side)) for side in working_size(*image.size, long_side))
-            image.draft(image.mode, wanted)
+            wide, high = working_size(*image.size, long_side)
+            image.draft(image.mode, (max(1, int(0.9 * wide)), max(1, int(0.9 * high))))
         profile = image.info.get("icc_profile")
         image.load()
         upright = ImageOps.exif_transpose(image)

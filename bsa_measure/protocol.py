@@ -130,6 +130,13 @@ class View(_Section):
         return self
 
 
+@cache
+def standard_views() -> dict[str, View]:
+    """The standard view list: together its views show every surface of the chart exactly once."""
+    text = (resources.files("bsa_measure") / "protocols" / "views.toml").read_text(encoding="utf-8")
+    return {name: View(**view) for name, view in tomllib.loads(text).items()}
+
+
 class Protocol(_Section):
     """Everything a trial fixes. Immutable; see :func:`load_protocol`."""
 
@@ -141,7 +148,7 @@ class Protocol(_Section):
     measure: Measure = Measure()
     quality: QualityLimits = QualityLimits()
     report: Report = Report()
-    views: dict[Annotated[str, Field(pattern=NAME_PATTERN)], View] = Field(default_factory=lambda: standard_views())
+    views: dict[Annotated[str, Field(pattern=NAME_PATTERN)], View] = Field(default_factory=standard_views)
 
     @model_validator(mode="after")
     def _standard_views_first(self) -> Protocol:
@@ -170,13 +177,6 @@ class Protocol(_Section):
         """SHA-256 of everything the protocol fixes, independent of comments and spelling of the file."""
         text = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
-
-
-@cache
-def standard_views() -> dict[str, View]:
-    """The standard view list: together its views show every surface of the chart exactly once."""
-    text = (resources.files("bsa_measure") / "protocols" / "views.toml").read_text(encoding="utf-8")
-    return {name: View(**view) for name, view in tomllib.loads(text).items()}
 
 
 def builtin_protocols() -> tuple[str, ...]:
