@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from bsa_measure.chart import load_chart
+
 from .body import PARTS, Body, vertex_normals
 from .disease import smooth_over
 from .light import openness
@@ -61,7 +63,7 @@ def body_traits(body: Body) -> Traits:
         flush=np.asarray(flush, np.float32),
         covered=surface(*_SWIMWEAR, *(_SHIRT if body.sex == "female" else ()), rounds=4),
         scalp=part("scalp", rounds=6),
-        brow=part("eyebrow", rounds=1),
+        brow=part("eyebrow", "lash", rounds=1),
     )
 
 
@@ -69,11 +71,11 @@ def dress(
     body: Body,
     traits: Traits,
     complexion: Complexion,
-    clothed: tuple[str, ...],
+    garments: tuple[str, ...],
     seed: int,
     open_skin: NDArray[np.float32] | None = None,
 ) -> Figure:
-    """The body with its hair, and with cloth over the chart surfaces ``clothed``.
+    """The body with its hair, and the clothes named, of :data:`GARMENTS`.
 
     Args:
         open_skin: :func:`openness` of the body's vertices, when it is known already.
@@ -101,12 +103,12 @@ def dress(
         tufts = 1 + 0.35 * fbm(rest, 28, 3, seed + 1) + 0.25 * fbm(rest, 90, 2, seed + 2)
         offset = complexion.hair_length * np.clip((traits.scalp - 0.30) * 2.2, -0.3, 1) * tufts
         add(offset, (traits.scalp[body.faces] > 0.30).any(axis=1), HAIR)
-    if clothed:
-        share = smooth_over(body, np.isin(body.surface, surface_numbers(clothed)).astype(float), 14)
-        hem = 0.5 + 0.10 * fbm(rest, 7, 2, seed + 3)
+    for garment in garments:
+        inside = _inside(body, garment) + 0.008 * fbm(rest, 9, 2, seed + 3)
         folds = fbm(rest * np.array([1.7, 1.7, 0.8], np.float32), 13, 3, seed + 4)
-        offset = 0.011 + 0.008 * folds
-        add(offset, ((share - hem)[body.faces] > 0).all(axis=1), CLOTH)
+        # Cloth dives under the skin at its hem, so that the hem is where the two meet.
+        offset = np.clip(0.7 * inside, -0.004, 0.010) + 0.007 * folds * np.clip(inside / 0.03, 0, 1)
+        add(offset, (inside[body.faces] > -0.02).any(axis=1), CLOTH)
     return Figure(
         np.concatenate(vertices),
         np.concatenate(faces).astype(np.int32),
@@ -115,3 +117,45 @@ def dress(
         np.concatenate(all_open).astype(np.float32),
         len(body.faces),
     )
+
+
+@dataclass(frozen=True)
+class Garment:
+    """Cloth between two heights, on some chart surfaces.
+
+    Attributes:
+        surfaces: beginnings of the names of the chart surfaces that it may lie on.
+        top, bottom: (landmark or joint, share of the body's height above it).
+    """
+
+    surfaces: tuple[str, ...]
+    top: tuple[str, float]
+    bottom: tuple[str, float]
+
+
+GARMENTS = {
+    "briefs": Garment(("trunk", "buttock", "genitalia", "thigh"), ("hip", 0.015), ("crotch", -0.005)),
+    "trousers": Garment(("trunk", "buttock", "genitalia", "thigh"), ("hip", 0.04), ("knee", 0.05)),
+    "shirt": Garment(("trunk", "upper-arm", "neck"), ("neck", 0.005), ("hip", 0.01)),
+    "top": Garment(("trunk",), ("neck", -0.06), ("navel", 0.07)),
+}
+
+
+def _inside(body: Body, name: str) -> Floats:
+    """(V,) metres by which each vertex lies inside a garment; negative outside."""
+    garment = GARMENTS[name]
+    names = load_chart("lund-browder").surfaces
+    allowed = np.array([False, *(surface.startswith(garment.surfaces) for surface in names)])[body.surface]
+    on = smooth_over(body, allowed.astype(float), 3) - 0.5
+    standing = body.rest[:, 2]
+    size = float(np.ptp(standing))
+    heights = {
+        "hip": body.landmarks["crotch"][2] + 0.075 * size,
+        "crotch": body.landmarks["crotch"][2],
+        "knee": body.landmarks["knee-left"][2],
+        "neck": body.landmarks["notch"][2],
+        "navel": body.landmarks["navel"][2],
+    }
+    top, bottom = (heights[place] + share * size for place, share in (garment.top, garment.bottom))
+    # A share falls from 1 to 0 over about 2 cm.
+    return np.minimum(np.minimum(top - standing, standing - bottom), 0.04 * on)

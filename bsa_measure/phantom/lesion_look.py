@@ -92,21 +92,21 @@ def _detached(p: Points, excess: Values, age: Values, inside: Values, look: Look
 
     # --- raw dermis, from bright red to pale pink, deeper red in the depth
     wet = np.clip(1.0 - 0.07 * age + 0.3 * broad, 0.15, 1.0)
-    red = _flat((0.50, 0.075, 0.062), n) * (1 - 0.22 * dark)
-    pink = _flat((0.62, 0.235, 0.19), n) * (1 - 0.30 * dark)
-    deep = _flat((0.27, 0.030, 0.032), n)
+    red = _flat((0.40, 0.046, 0.042), n) * (1 - 0.30 * dark)
+    pink = _flat((0.52, 0.175, 0.145), n) * (1 - 0.38 * dark)
+    deep = _flat((0.20, 0.018, 0.021), n)
     raw = _mix(red, pink, smoothstep(-0.05, 0.45, broad + 0.25 * mid) * 0.85)
     raw = _mix(raw, deep, smoothstep(0.08, 0.5, -broad + 0.4 * mid) * 0.7)
-    raw = raw * (1 + 0.30 * mid + 0.22 * fine)[:, None]
+    raw = raw * (1 + 0.45 * mid + 0.30 * fine)[:, None]
     dots, _, who = cells(p, 420, seed + 113)
     raw = raw * np.exp(-np.outer(smoothstep(0.30, 0.12, dots) * (who > 0.62), np.array([0.4, 0.9, 0.8])))
     # Remnants of pigment where dark skin is denuded.
     stains = smoothstep(0.10, 0.5, fbm(p, 65, 3, seed + 114)) * dark
     raw = _mix(raw.astype(np.float32), np.broadcast_to(tone * np.array([1.3, 0.9, 0.9], np.float32), (n, 3)), 0.7 * stains)
-    fibrin = smoothstep(0.30 - 0.45 * style.fibrin, 0.55, fbm(p, 30, 4, seed + 115, gain=0.62) + 0.03 * age)
+    fibrin = smoothstep(0.34 - 0.36 * style.fibrin, 0.62, fbm(p, 26, 4, seed + 115, gain=0.7) + 0.015 * np.minimum(age, 8))
     fibrin = fibrin * smoothstep(0.02, 0.2, excess)
-    raw = _mix(raw, _flat((0.60, 0.43, 0.20), n) * (1 + 0.3 * fine[:, None]), 0.75 * fibrin)
-    crust = smoothstep(0.55 - 0.35 * style.crusts, 0.62, fbm(p, 40, 4, seed + 116, gain=0.65) + 0.025 * age)
+    raw = _mix(raw, _flat((0.47, 0.36, 0.20), n) * ((1 - 0.3 * dark) * (1 + 0.35 * fine + 0.2 * mid))[:, None], 0.8 * fibrin)
+    crust = smoothstep(0.56 - 0.32 * style.crusts, 0.64, fbm(p, 40, 4, seed + 116, gain=0.65) + 0.02 * np.minimum(age, 8))
     raw = _mix(raw, _flat((0.105, 0.030, 0.020), n) * (1 + 0.6 * fine[:, None]), 0.9 * crust)
 
     rough = np.clip(0.15 + 0.30 * (1 - wet) + 0.12 * np.abs(fine) + 0.25 * fibrin + 0.35 * crust, 0.12, 0.8)

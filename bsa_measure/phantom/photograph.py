@@ -97,9 +97,9 @@ def develop(exposure: Exposure, fault: Fault, day: int, rng: Generator) -> Photo
     skin = surface > 0
     luminance = light @ np.array([0.2126, 0.7152, 0.0722], np.float32)
     # The camera exposes for the middle of the scene and saves the brightest parts.
-    level = 0.6 * float(np.median(luminance[skin])) + 0.4 * float(luminance.mean()) if skin.any() else 0.3
+    level = 0.45 * float(np.median(luminance[skin])) + 0.55 * float(luminance.mean()) if skin.any() else 0.3
     bright = float(np.quantile(luminance, 0.97))
-    gain = min(0.30 / max(level, 1e-3), 1.15 / max(bright, 1e-3)) * 2.0**fault.exposure
+    gain = min(0.26 / max(level, 1e-3), 1.0 / max(bright, 1e-3)) * 2.0**fault.exposure
     light = light * (gain * np.array(fault.balance, np.float32))
     light = _blur(light, fault, long_side)
     rows, columns = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j].astype(np.float32)

@@ -157,11 +157,11 @@ def _clutter(shape: tuple[int, int], room: Room) -> Image:
     picture[:] = np.array(room.beyond, np.float32)
     picture *= np.linspace(1.1, 0.7, height, dtype=np.float32)[:, None, None]
     for _ in range(int(rng.integers(3, 10))):
-        gray = rng.uniform(0.02, 0.75)
-        tint = gray * (1 + rng.normal(0, 0.22, 3))
+        gray = rng.uniform(0.05, 1.0) ** 2 * 0.6
+        tint = gray * (1 + rng.normal(0, 0.09, 3))
         x, y = rng.uniform(-0.1, 1, 2) * (width, height)
         w, h = (rng.uniform(0.02, 0.5), rng.uniform(0.02, 0.6)) * np.array([width, height])
         turn = rng.normal(0, 12)
         box = cv2.boxPoints(((float(x), float(y)), (float(w), float(h)), float(turn))).astype(np.int32)
         cv2.fillConvexPoly(picture, box, tuple(float(v) for v in np.clip(tint, 0.01, 0.9)))
-    return np.asarray(cv2.GaussianBlur(picture, (0, 0), width / 130), np.float32)
+    return np.asarray(cv2.GaussianBlur(picture, (0, 0), width / 75), np.float32)

@@ -23,8 +23,8 @@ MELANIN = np.array([0.45, 0.75, 1.05], np.float32)
 
 # b* and a* along the tones, read off published colorimetry of unexposed skin in broad strokes; L* follows from the ITA.
 _ITA = (-65.0, -30.0, 0.0, 28.0, 41.0, 55.0, 72.0)
-_B = (8.0, 15.0, 19.0, 18.0, 16.5, 14.0, 9.5)
-_A = (7.0, 10.5, 12.5, 11.5, 10.0, 8.5, 7.0)
+_B = (12.0, 17.0, 19.5, 18.0, 16.5, 14.0, 9.5)
+_A = (8.5, 11.5, 12.5, 11.5, 10.0, 8.5, 7.0)
 
 
 def tone_color(ita_degrees: float) -> Floats:

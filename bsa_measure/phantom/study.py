@@ -108,30 +108,29 @@ def _pose(
     return best[1], best[2]
 
 
-_GARMENTS = {
-    "trousers": ("buttock-left", "buttock-right", "genitalia", "thigh-left-anterior", "thigh-left-posterior",
-                 "thigh-right-anterior", "thigh-right-posterior"),
-    "briefs": ("buttock-left", "buttock-right", "genitalia"),
-    "shirt": ("trunk-anterior", "trunk-posterior", "upper-arm-left-anterior", "upper-arm-left-posterior",
-              "upper-arm-right-anterior", "upper-arm-right-posterior"),
-    "vest": ("trunk-anterior", "trunk-posterior"),
-}  # fmt: skip
-# What a garment must not touch: the part itself, and what borders on it closely.
-_KEEP_CLEAR = {"trunk": ("shirt", "vest"), "head": ("shirt",), "arm": ("shirt", "vest"), "upper": ("shirt", "vest"),
-               "lower": ("trousers",), "thigh": ("trousers", "briefs"), "buttocks": ("trousers", "briefs"),
-               "buttock": ("trousers", "briefs"), "genitalia": ("trousers", "briefs")}  # fmt: skip
+# Clothes that leave the photographed part free, by the first word of the view; the first group or none, and so on.
+_WARDROBE = {
+    "head": (("shirt", "top"),),
+    "trunk": (("briefs", "trousers"),),
+    "arm": (("briefs", "trousers"), ("top",)),
+    "upper": (("briefs", "trousers"), ("top",)),
+    "forearm": (("briefs", "trousers"), ("shirt", "top")),
+    "hand": (("briefs", "trousers"), ("shirt", "top")),
+    "lower": (("briefs",), ("shirt", "top")),
+    "thigh": (("briefs",), ("shirt", "top")),
+    "leg": (("briefs", "trousers"), ("shirt", "top")),
+    "feet": (("briefs", "trousers"), ("shirt", "top")),
+    "foot": (("briefs", "trousers"), ("shirt", "top")),
+    "buttocks": (("top",),),
+    "buttock": (("top",),),
+    "genitalia": (("top",),),
+    "neck": (("briefs", "trousers"), ("top",)),
+}
 
 
 def _clothes(view: str, patient: PhantomPatient, rng: np.random.Generator) -> tuple[str, ...]:
-    forbidden = _KEEP_CLEAR.get(view.split("-")[0], ())
-    shown = set(view_surfaces(view))
-    worn: set[str] = set()
-    for names in (("trousers", "briefs"), ("shirt", "vest")):
-        if rng.random() < patient.gowned:
-            allowed = [n for n in names if n not in forbidden and not shown & set(_GARMENTS[n])]
-            if allowed:
-                worn |= set(_GARMENTS[allowed[int(rng.integers(len(allowed)))]])
-    return tuple(sorted(worn))
+    groups = _WARDROBE[view.split("-")[0]]
+    return tuple(group[int(rng.integers(len(group)))] for group in groups if rng.random() < patient.gowned)
 
 
 def generate(
