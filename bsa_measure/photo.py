@@ -193,7 +193,8 @@ def _decode_upright(image: Image.Image, long_side: int) -> PixelArray:
 
 def _too_large(path: Path) -> PhotoError:
     return PhotoError(
-        f"{printable(path.name)} has more than {MAXIMUM_PIXELS // 1_000_000} million pixels: use a photo straight from the camera."
+        f"{printable(path.name)} has more than {MAXIMUM_PIXELS // 1_000_000} million pixels: "
+        "use a photo straight from the camera."
     )
 
 
