@@ -91,8 +91,8 @@ def surfaces(adult: Adult) -> NDArray[np.uint8]:
     chin, nape = adult.points["chin"], adult.points["nape"]
     head = rest & (centres[:, 2] > joints["neck01"][2]) & (_above(centres, chin - [0, 0, 0.004 * height], nape) > 0)
     notch, vertebra = adult.points["notch"], adult.points["c7"]
-    # The slope of the neck over the collar bone rises towards the side.
-    base = _above(centres, notch, vertebra) - 0.10 * np.maximum(across - 0.025 * height, 0) / 0.02
+    # Over the collar bone and the slope of the shoulder the border rises towards the side.
+    base = _above(centres, notch, vertebra) - 0.5 * across
     neck = rest & ~head & (base > 0) & (across < 0.07 * height) & (centres[:, 2] > 0.8 * height)
     # Down from the opening of the ear, the midline follows the side of the neck to the top of the shoulder.
     ear, ridge = adult.points["ear-left"], shoulder
@@ -115,8 +115,10 @@ def surfaces(adult: Adult) -> NDArray[np.uint8]:
     below_knee = (mirrored - knee) @ shin > 0
     foot = leg & (centres[:, 2] < ankle[2])
     thigh, lower = leg & ~below_knee, leg & below_knee & ~foot
-    leg_front = centres[:, 1] < _middle(centres[:, 2], centres[:, 1], lower | thigh)(centres[:, 2])
-    leg_front = np.where(centres[:, 2] > fold - 0.06 * height, _blend(in_front, leg_front), leg_front)
+    # The midline of the flank goes over into that of the leg between the hip and a hand's breadth under the fold.
+    of_leg = _middle(centres[:, 2], centres[:, 1], leg & ~foot & (centres[:, 2] < fold))(np.minimum(centres[:, 2], fold))
+    share = np.clip((centres[:, 2] - (fold - 0.08 * height)) / (hip[2] - fold + 0.08 * height), 0, 1)
+    leg_front = centres[:, 1] < (1 - share) * of_leg + share * _side_line(adult)(centres[:, 2])
     _halves(names, thigh, "thigh", left, leg_front, ("anterior", "posterior"))
     _halves(names, lower, "leg", left, leg_front, ("anterior", "posterior"))
     sole = (adult.normals[:, 2] < -0.25) & (centres[:, 2] < 0.022 * height)
@@ -127,23 +129,20 @@ def surfaces(adult: Adult) -> NDArray[np.uint8]:
     names[trunk] = np.where(in_front, "trunk-anterior", "trunk-posterior")[trunk]
     buttock = trunk & ~in_front & (centres[:, 2] < hip[2] + 0.048 * height)
     names[buttock] = np.where(left, "buttock-left", "buttock-right")[buttock]
-    names[_genitalia(adult, crotch) & (body & (centres[:, 2] > crotch - 0.05 * height))] = "genitalia"
+    names[body & _genitalia(adult, crotch)] = "genitalia"
 
     order = {name: number for number, name in enumerate(load_chart("lund-browder").surfaces, start=1)}
     return np.array([order[str(name)] for name in names], dtype=np.uint8)
-
-
-def _blend(first: Bools, _second: Bools) -> Bools:
-    return first
 
 
 def _genitalia(adult: Adult, crotch: float) -> Bools:
     """The mound and the perineum: the front of the crotch, and under it back to the anus."""
     height, centres = adult.height, adult.centres
     across, up = np.abs(centres[:, 0]) / height, (centres[:, 2] - crotch) / height
-    return (across < 0.018 + 0.3 * np.clip(up, 0, 0.05)) & (up < 0.045) & (
-        centres[:, 1] < adult.points["crotch"][1] + 0.03 * height
-    )
+    # An egg, point down, around the mound, and a strip between the thighs.
+    mound = (across / 0.034) ** 2 + ((up - 0.028) / 0.034) ** 2 < 1
+    strip = (across < 0.016) & (np.abs(up) < 0.028)
+    return (mound | strip) & (centres[:, 1] < adult.points["crotch"][1] + 0.035 * height)
 
 
 def _palmar(adult: Adult) -> Bools:
