@@ -1,0 +1,124 @@
+"""The protocol's rules: response, eligibility and category, each with the arithmetic in words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from .bsa import Extent, VisitBsa
+from .course import Healing
+from .protocol import Eligibility, Endpoint
+
+Answer = Literal["yes", "no", "undetermined"]
+Category = Literal["SJS", "overlap", "TEN", "none"]
+
+_ROUNDING = 1e-9  # sums of products in binary miss 90 by a few 1e-14; no photograph resolves this
+
+
+@dataclass(frozen=True)
+class Call:
+    """Whether the patient responded on one study day.
+
+    Attributes:
+        response: ``yes``, ``no`` or ``undetermined``; None when there was never any detachment.
+        reason: the arithmetic, in one sentence.
+        flags: what a human has to look at.
+    """
+
+    response: Answer | None
+    reason: str
+    flags: tuple[str, ...] = ()
+
+
+def call(healing: Healing, rule: Endpoint) -> Call:
+    """Apply the response rule to one patient on one study day.
+
+    The unrounded value is compared with the threshold; an interval that straddles it gives ``undetermined``.
+    """
+    day = f"D{healing.day}"
+    if healing.detached is None:
+        return Call("undetermined", f"no measured photograph of {day}")
+    if not healing.maximum:
+        if healing.any_detachment_possible:
+            return Call("undetermined", "no detachment seen, but part of the skin is hidden or not photographed")
+        return Call(None, "no detachment observed")
+    measure = healing.healed if rule.numerator == "decline" else healing.reepithelialised
+    assert measure is not None
+    flags = _disagreement(healing, rule)
+    interval = (
+        f"{measure.low:.1f} to {measure.high:.1f}" if math.isfinite(measure.high) else f"{measure.low:.1f} or more"
+    )
+    value = f"{_arithmetic(healing, rule)}, interval {interval}, threshold {rule.threshold_percent:g}"
+    if _straddles(measure, rule.threshold_percent):
+        return Call("undetermined", f"{value}: the interval straddles the threshold", flags)
+    reached = measure.point >= rule.threshold_percent - _ROUNDING
+    return Call("yes" if reached else "no", value, flags)
+
+
+def _arithmetic(healing: Healing, rule: Endpoint) -> str:
+    d, e, m = healing.detached, healing.reepithelialised_bsa, healing.maximum
+    assert d is not None
+    assert m is not None
+    if rule.numerator == "decline" and healing.healed is not None:
+        return f"healed {healing.healed.point:.2f} % = 100 × (1 − {d.point:.3f} / {m:.3f})"
+    assert e is not None
+    assert healing.reepithelialised is not None
+    return f"re-epithelialised {healing.reepithelialised.point:.2f} % = 100 × {e.point:.3f} / {m:.3f}"
+
+
+def _straddles(measure: Extent, threshold: float) -> bool:
+    return measure.low < threshold - _ROUNDING and measure.high >= threshold - _ROUNDING
+
+
+def _disagreement(healing: Healing, rule: Endpoint) -> tuple[str, ...]:
+    if healing.healed is None or healing.reepithelialised is None:
+        return ()
+    apart = abs(healing.healed.point - healing.reepithelialised.point)
+    if apart <= rule.disagreement_points:
+        return ()
+    return (f"healed and re-epithelialised percent are {apart:.1f} points apart",)
+
+
+def category(maximum: float | None, rule: Literal["1993", "french"]) -> Category:
+    """SJS below 10 % BSA, overlap from 10 to 30, TEN above 30 (Bastuji-Garin 1993); ``french`` puts 30 into TEN."""
+    if not maximum:
+        return "none"
+    if maximum < 10 - _ROUNDING:
+        return "SJS"
+    ten = maximum >= 30 - _ROUNDING if rule == "french" else maximum > 30 + _ROUNDING
+    return "TEN" if ten else "overlap"
+
+
+@dataclass(frozen=True)
+class Eligible:
+    """Whether enough skin was detached early enough, and on which study day that was first seen."""
+
+    answer: Answer
+    day: int | None
+    reason: str
+
+
+def eligibility(visits: Sequence[VisitBsa], index_day: int | None, rule: Eligibility) -> Eligible:
+    """Apply the eligibility rule: at least ``minimum_percent`` within ``within_days`` of the first symptoms.
+
+    Args:
+        visits: the patient's visits, in any order.
+        index_day: study day of the first symptoms; None when unknown.
+        rule: the protocol's limits. Bounds that straddle the minimum give ``undetermined``.
+    """
+    least = rule.minimum_percent - _ROUNDING
+    known = sorted((v for v in visits if v.detached is not None), key=lambda v: v.day)
+    if index_day is None:
+        return Eligible("undetermined", None, "patients.csv gives no index_day")
+    early = [(v.day, v.detached) for v in known if v.detached and 0 <= v.day - index_day <= rule.within_days]
+    if not early:
+        return Eligible("undetermined", None, f"no measured visit within {rule.within_days} days of the index day")
+    sure = [day for day, extent in early if extent.low >= least]
+    if sure:
+        return Eligible("yes", sure[0], f"at least {rule.minimum_percent:g} % BSA on D{sure[0]}")
+    possible = [day for day, extent in early if extent.high >= least]
+    if possible:
+        return Eligible("undetermined", None, f"hidden skin decides whether {rule.minimum_percent:g} % BSA was reached")
+    return Eligible("no", None, f"below {rule.minimum_percent:g} % BSA within {rule.within_days} days of the index day")

@@ -1,0 +1,141 @@
+"""What `measure` has found out about a study: plain records from which the tables and the report are written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from .bsa import VisitBsa
+from .chart import Chart
+from .course import Healing
+from .endpoint import Call, Category, Eligible
+from .fractions import Areas
+from .protocol import Protocol
+
+PhotoStatus = Literal["measured", "needs-review", "refused"]
+
+
+@dataclass(frozen=True)
+class Patient:
+    """One row of patients.csv. The identifier is a pseudonym."""
+
+    patient: str
+    age_years: float
+    index_day: int | None = None
+    sex: str = ""
+    height_cm: float | None = None
+    weight_kg: float | None = None
+
+
+@dataclass(frozen=True)
+class PhotoResult:
+    """One photograph: whether it was measured, by whose reading, and what it shows.
+
+    Attributes:
+        patient, visit, day, view: from the file's place; ``visit`` is normalised (``D07``).
+        file: path inside the study folder, with forward slashes.
+        sha256: of the original file; empty when it could not be read.
+        status: ``measured``, ``needs-review`` (measured, but a human should look) or ``refused`` (not measured).
+        problems: sentences a nurse can act on.
+        reader: whose reading was used, e.g. ``model:classical-v1`` or a person's name; empty when refused.
+        areas: surface name to areas, for the surfaces that the view shows.
+        certainty: how sure the reader's model was, 0 to 1; None for a person.
+        mask_sha256: of the mask used.
+        overlay: path of the outline picture inside ``results/``; empty when refused.
+    """
+
+    patient: str
+    visit: str
+    day: int | None
+    view: str
+    file: str
+    sha256: str
+    status: PhotoStatus
+    problems: tuple[str, ...]
+    reader: str
+    areas: Mapping[str, Areas]
+    certainty: float | None
+    mask_sha256: str
+    overlay: str
+
+
+@dataclass(frozen=True)
+class PatientResult:
+    """One patient: every visit in % BSA, the calls, eligibility and category.
+
+    Attributes:
+        patient: the row of patients.csv.
+        chart_column: the chart's age column.
+        visits: by study day.
+        missing_views: study day to the planned views without a usable photograph, for planned and present visits
+            (surfaces declared uninvolved do not count as missing).
+        calls: a pair for every reported study day of the protocol.
+        eligible, category: for the whole course.
+        maximum: largest % BSA of all visits; None when there is none.
+        maximum_day: its study day.
+        photos: in the order of visits and of the protocol's views.
+    """
+
+    patient: Patient
+    chart_column: str
+    visits: tuple[VisitBsa, ...]
+    missing_views: Mapping[int, tuple[str, ...]]
+    calls: tuple[tuple[Healing, Call], ...]
+    eligible: Eligible
+    category: Category
+    maximum: float | None
+    maximum_day: int | None
+    photos: tuple[PhotoResult, ...]
+
+
+@dataclass(frozen=True)
+class TrueVisit:
+    """Known truth of a phantom's visit, in % BSA."""
+
+    detached: float
+    reepithelialised: float | None
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What made these results."""
+
+    version: str
+    model: str
+    model_sha256: str
+    protocol: str
+    protocol_sha256: str
+    protocol_file_sha256: str
+    chart: str
+    command: str
+    counts: Mapping[str, int]
+    libraries: Mapping[str, str]
+    measured_utc: str
+
+
+@dataclass(frozen=True)
+class StudyResults:
+    """Everything about a study.
+
+    Attributes:
+        name: of the study folder.
+        patients: in the order of patients.csv.
+        problems: of the study as a whole: files out of place, rows of tables that cannot be used.
+        truth: patient and study day to the known truth, for phantom studies; else empty.
+        provenance: what made the results.
+    """
+
+    name: str
+    protocol: Protocol
+    chart: Chart
+    patients: tuple[PatientResult, ...]
+    refused_photos: tuple[PhotoResult, ...]
+    problems: tuple[str, ...]
+    truth: Mapping[tuple[str, int], TrueVisit]
+    provenance: Provenance
+
+
+def visit_label(day: int) -> str:
+    """``D07`` for study day 7, ``D-2`` for two days before day 0."""
+    return f"D{day:02d}" if day >= 0 else f"D{day}"
