@@ -44,6 +44,11 @@ from bsa_measure.phantom.subdivision import split, triangles  # noqa: E402
 log = logging.getLogger("bake")
 Floats = NDArray[np.float64]
 SHAPES = Path(__file__).parent / "body_shapes.json"
+AVERAGE = {
+    **dict.fromkeys(("gender", "muscle", "weight", "height", "proportions", "cupsize", "firmness"), 0.5),
+    **dict.fromkeys(("african", "asian", "caucasian"), 1 / 3),
+    "age": 0.67,
+}
 DENSITY = 980.0  # kg/m³, as in anny: a body with air in its lungs
 INNER = ("eye_front", "eye_back", "eye_cavity", "mouth_cavity", "tongue")
 MOUTH_RINGS = 3
@@ -124,11 +129,7 @@ class Source:
 
     def body(self, **phenotype: float) -> tuple[Floats, Floats]:
         """Vertices at rest and joints, metres."""
-        values = {
-            **dict(gender=0.5, age=0.67, muscle=0.5, weight=0.5, height=0.5, proportions=0.5, cupsize=0.5, firmness=0.5),
-            **dict(african=1 / 3, asian=1 / 3, caucasian=1 / 3),
-            **phenotype,
-        }
+        values = {**AVERAGE, **phenotype}
 
         def tensors(numbers: dict[str, float]) -> dict[str, torch.Tensor]:
             return {key: torch.tensor([float(value)], dtype=self.model.dtype) for key, value in numbers.items()}
@@ -242,7 +243,7 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     source = Source()
     skeleton = rig(source)
-    step, faces1 = source.step, triangles(source.step.finer)
+    step = source.step
     second = split(step.finer, int(step.finer.max()) + 1)
 
     woman, man = (source.body(gender=gender) for gender in (1.0, 0.0))
@@ -258,7 +259,6 @@ def main() -> None:
     fine = second.apply(step.apply(bent))
     normals = vertex_normals(fine, triangles(second.finer))[second.finer].mean(axis=1)
     dense = np.zeros((len(rest), len(skeleton.bones)))
-    np.put_along_axis(dense, skeleton.weight_bones, 0.0, axis=1)
     for column in range(skeleton.weights.shape[1]):
         np.add.at(dense, (np.arange(len(rest)), skeleton.weight_bones[:, column]), skeleton.weights[:, column])
     spread = second.apply(step.apply(dense))[second.finer].mean(axis=1)
@@ -284,7 +284,7 @@ def main() -> None:
         shape = shapes[wanted.name]
         vertices, heads = source.body(**shape)
         height, weight = source.measure(**shape)
-        log.info("%s: %.1f cm, %.1f kg (wanted %g, %g)", wanted.name, height, weight, wanted.height_cm, wanted.weight_kg)
+        log.info("%s: %.1f cm, %.1f kg", wanted, height, weight)
         bodies.append(vertices)
         joints_at_rest.append(heads)
         about.append((wanted.age, round(height, 1), round(weight, 1)))
@@ -308,8 +308,7 @@ def main() -> None:
     }
     SHAPES.write_text(json.dumps(shapes, indent=1) + "\n", encoding="utf-8")
     np.savez_compressed(target, **arrays)
-    log.info("%s: %.1f MB, %d vertices, %d faces once subdivided", target.name, target.stat().st_size / 1e6,
-             len(rest), len(faces1))  # fmt: skip
+    log.info("%s: %.1f MB, %d vertices", target.name, target.stat().st_size / 1e6, len(rest))
 
 
 def find_landmarks(source: Source, rest: Floats, heads: Floats, skeleton: Rig) -> dict[str, int]:
