@@ -97,9 +97,9 @@ def check_study(
             shown.setdefault(key, set()).update(photo.shows.surfaces)
         place = printable(photo.file)
         problems += [problem if problem.startswith(place) else f"{place}: {problem}" for problem in result.problems]
-    for patient in study.patients:
-        for day in study.protocol.visits.planned:
-            verdicts.setdefault((patient, visit_label(day)), {"usable": 0, "warn": 0, "retake": 0, "refused": 0})
+    for name in study.patients:
+        for planned_day in study.protocol.visits.planned:
+            verdicts.setdefault((name, visit_label(planned_day)), {"usable": 0, "warn": 0, "retake": 0, "refused": 0})
     visits: list[CheckedVisit] = []
     for (patient, visit), counts in verdicts.items():
         day = parse_visit(visit)

@@ -98,7 +98,8 @@ def _place(patient: str, visit: str, stem: str) -> tuple[str, int | str, str]:
 
 def _photo_of(place: Path, photos: dict[tuple[str, int | str, str], PhotoFile]) -> PhotoFile:
     name = printable(place.as_posix())
-    photo = photos.get(_place(*place.parent.parts, place.stem)) if len(place.parts) == 3 else None
+    patient, visit = (place.parts[0], place.parts[1]) if len(place.parts) == 3 else ("", "")
+    photo = photos.get(_place(patient, visit, place.stem))
     if photo is None:
         raise MaskError(f"{name} has no photograph at photos/{name.removesuffix('.png')}.*: rename or remove the mask.")
     if photo.problem:

@@ -18,7 +18,7 @@ from typing import Final
 import cv2
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageCms, ImageOps
+from PIL import Image, ImageCms, ImageOps, JpegImagePlugin, PngImagePlugin, TiffImagePlugin
 
 from .errors import PhotoError
 from .files import printable
@@ -35,6 +35,11 @@ MAXIMUM_PIXELS: Final = 175_000_000
 MINIMUM_SIDE: Final = 64
 """A photograph with a side shorter than this, in pixels, shows nothing that could be measured."""
 
+# Naming the plugins loads them, and only them: no other decoder ever sees a file.
+_FORMATS: Final = tuple(
+    plugin.format
+    for plugin in (JpegImagePlugin.JpegImageFile, PngImagePlugin.PngImageFile, TiffImagePlugin.TiffImageFile)
+)
 _MAXIMUM_BYTES: Final = 1_000_000_000
 _ORIENTATION_TAG: Final = 0x0112
 _CAPTURE_TIME_TAGS: Final = (0x9003, 0x9004)  # DateTimeOriginal, DateTimeDigitized
@@ -149,7 +154,7 @@ def _open(path: Path, data: bytes) -> Image.Image:
     if not data:
         raise PhotoError(f"{printable(path.name)} is empty (0 bytes): copy it from the camera again.")
     try:
-        image = Image.open(io.BytesIO(data), formats=("JPEG", "MPO", "PNG", "TIFF"))
+        image = Image.open(io.BytesIO(data), formats=_FORMATS)
     except Image.DecompressionBombError as error:
         raise _too_large(path) from error
     except Exception as error:  # Pillow reports damage as OSError, SyntaxError, ValueError, struct.error, ...
@@ -177,7 +182,8 @@ def _kind(image: Image.Image) -> str:
 
 
 def _upright_size(image: Image.Image) -> tuple[int, int]:
-    turned = image.getexif().get(_ORIENTATION_TAG, 1) in (5, 6, 7, 8)
+    # Pillow turns a TIFF by itself, and gives its upright size from the start.
+    turned = _kind(image) != "TIFF" and image.getexif().get(_ORIENTATION_TAG, 1) in (5, 6, 7, 8)
     return (image.height, image.width) if turned else (image.width, image.height)
 
 
@@ -193,7 +199,8 @@ def _decode_upright(image: Image.Image, long_side: int) -> PixelArray:
 
 def _too_large(path: Path) -> PhotoError:
     return PhotoError(
-        f"{printable(path.name)} has more than {MAXIMUM_PIXELS // 1_000_000} million pixels: use a photo straight from the camera."
+        f"{printable(path.name)} has more than {MAXIMUM_PIXELS // 1_000_000} million pixels: "
+        "use a photo straight from the camera."
     )
 
 

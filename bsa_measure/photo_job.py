@@ -26,7 +26,7 @@ from .protocol import View
 from .quality import judge, photo_fingerprint
 from .quality_limits import QualityLimits
 from .readings import check_classes, load_mask, store_mask
-from .report.overlay import draw_overlay, encode_jpeg, thumbnail
+from .report.overlay import draw_overlay, thumbnail
 from .segment import load_model, segment
 from .surfaces import surface_map, surface_number
 
@@ -124,7 +124,7 @@ def measure_photo(job: PhotoJob) -> PhotoOutcome:
     labels, certainty = _labels(job, photo)
     mask_sha256 = job.mask_sha256 or store_mask(job.folder, labels)
     drawn = draw_overlay(photo.pixels, labels, long_side=OVERLAY_LONG_SIDE)
-    write_bytes(job.folder / job.overlay, encode_jpeg(drawn))
+    write_bytes(job.folder / job.overlay, thumbnail(drawn, OVERLAY_LONG_SIDE))
     write_bytes(job.folder / job.thumbnail, thumbnail(drawn))
     quality = judge(photo, labels, job.view_name, job.limits)
     return PhotoOutcome(

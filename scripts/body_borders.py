@@ -6,7 +6,7 @@ each border are in ``docs/bodies.md``; lengths below are fractions of the body h
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -91,8 +91,8 @@ def surfaces(adult: Adult) -> NDArray[np.uint8]:
     chin, nape = adult.points["chin"], adult.points["nape"]
     head = rest & (centres[:, 2] > joints["neck01"][2]) & (_above(centres, chin - [0, 0, 0.004 * height], nape) > 0)
     notch, vertebra = adult.points["notch"], adult.points["c7"]
-    # The slope of the neck over the collar bone rises towards the side.
-    base = _above(centres, notch, vertebra) - 0.10 * np.maximum(across - 0.025 * height, 0) / 0.02
+    # Over the collar bone and the slope of the shoulder the border rises towards the side.
+    base = _above(centres, notch, vertebra) - 0.5 * across
     neck = rest & ~head & (base > 0) & (across < 0.07 * height) & (centres[:, 2] > 0.8 * height)
     # Down from the opening of the ear, the midline follows the side of the neck to the top of the shoulder.
     ear, ridge = adult.points["ear-left"], shoulder
@@ -106,17 +106,19 @@ def surfaces(adult: Adult) -> NDArray[np.uint8]:
     hip, knee, ankle = (joints[f"{bone}.L"] for bone in ("upperleg01", "lowerleg01", "foot"))
     crotch = float(adult.points["crotch"][2])
     flank = 0.098 * height
-    groin = crotch + 0.012 * height + (hip[2] + 0.035 * height - crotch - 0.012 * height) * np.minimum(
-        across / flank, 1.2
-    )
+    medial, lateral = crotch + 0.012 * height, hip[2] + 0.035 * height
+    groin = medial + (lateral - medial) * np.minimum(across / flank, 1.2)
     fold = crotch - 0.005 * height
     leg = body & np.where(in_front, centres[:, 2] < groin, centres[:, 2] < fold)
     shin = _unit(_unit(knee - hip) + _unit(ankle - knee))
     below_knee = (mirrored - knee) @ shin > 0
     foot = leg & (centres[:, 2] < ankle[2])
     thigh, lower = leg & ~below_knee, leg & below_knee & ~foot
-    leg_front = centres[:, 1] < _middle(centres[:, 2], centres[:, 1], lower | thigh)(centres[:, 2])
-    leg_front = np.where(centres[:, 2] > fold - 0.06 * height, _blend(in_front, leg_front), leg_front)
+    # The midline of the flank goes over into that of the leg between the hip and a hand's breadth under the fold.
+    up = centres[:, 2]
+    of_leg = _middle(up, centres[:, 1], leg & ~foot & (up < fold))(np.minimum(up, fold))
+    share = np.clip((up - (fold - 0.08 * height)) / (hip[2] - fold + 0.08 * height), 0, 1)
+    leg_front = centres[:, 1] < (1 - share) * of_leg + share * _side_line(adult)(up)
     _halves(names, thigh, "thigh", left, leg_front, ("anterior", "posterior"))
     _halves(names, lower, "leg", left, leg_front, ("anterior", "posterior"))
     sole = (adult.normals[:, 2] < -0.25) & (centres[:, 2] < 0.022 * height)
@@ -127,39 +129,37 @@ def surfaces(adult: Adult) -> NDArray[np.uint8]:
     names[trunk] = np.where(in_front, "trunk-anterior", "trunk-posterior")[trunk]
     buttock = trunk & ~in_front & (centres[:, 2] < hip[2] + 0.048 * height)
     names[buttock] = np.where(left, "buttock-left", "buttock-right")[buttock]
-    names[_genitalia(adult, crotch) & (body & (centres[:, 2] > crotch - 0.05 * height))] = "genitalia"
+    names[body & _genitalia(adult, crotch)] = "genitalia"
 
     order = {name: number for number, name in enumerate(load_chart("lund-browder").surfaces, start=1)}
     return np.array([order[str(name)] for name in names], dtype=np.uint8)
-
-
-def _blend(first: Bools, _second: Bools) -> Bools:
-    return first
 
 
 def _genitalia(adult: Adult, crotch: float) -> Bools:
     """The mound and the perineum: the front of the crotch, and under it back to the anus."""
     height, centres = adult.height, adult.centres
     across, up = np.abs(centres[:, 0]) / height, (centres[:, 2] - crotch) / height
-    return (across < 0.018 + 0.3 * np.clip(up, 0, 0.05)) & (up < 0.045) & (
-        centres[:, 1] < adult.points["crotch"][1] + 0.03 * height
-    )
+    # An egg, point down, around the mound, and a strip between the thighs.
+    mound = (across / 0.031) ** 2 + ((up - 0.024) / 0.031) ** 2 < 1
+    strip = (across < 0.014) & (np.abs(up) < 0.022)
+    return (mound | strip) & (centres[:, 1] < adult.points["crotch"][1] + 0.035 * height)
 
 
 def _palmar(adult: Adult) -> Bools:
     """Which side of the hand a quad is on: the side away from the nails, finger by finger."""
     towards = np.tile([0.0, -1.0, 0.0], (len(adult.centres), 1))
-    for side, left in (("L", True), ("R", False)):
+    for side in ("L", "R"):
         for finger in range(1, 6):
-            weight = np.sum([w for b, w in adult.weights.items() if b.startswith(f"finger{finger}-") and b.endswith(side)], axis=0)
-            nail = adult.nails & (weight > 0.5) & ((adult.centres[:, 0] > 0) == left)
+            bones = [f"finger{finger}-{phalanx}.{side}" for phalanx in (1, 2, 3)]
+            weight = np.sum([adult.weights[bone] for bone in bones], axis=0)
+            nail = adult.nails & (weight > 0.5)
             away = -_unit(adult.normals[nail].mean(axis=0))
             share = (0.85 if finger == 1 else 0.5) * weight[:, None]
             towards = (1 - share) * towards + share * away
     return np.einsum("nk,nk->n", adult.normals, towards) > 0
 
 
-def _side_line(adult: Adult):
+def _side_line(adult: Adult) -> Callable[[Floats], Floats]:
     """The mid-axillary line as y over z: where the flank is widest, from the hip to the armpit."""
     centres, height = adult.centres, adult.height
     trunk = adult.group("trunk") + adult.group("thigh") > 0.85
@@ -170,12 +170,18 @@ def _side_line(adult: Adult):
         widest = band[np.abs(centres[band, 0]) > 0.97 * np.abs(centres[band, 0]).max()]
         heights.append(z)
         sides.append(centres[widest, 1].mean())
-    line = np.polynomial.Polynomial.fit(heights, sides, 2)
-    top = float(adult.joints["upperarm01.L"][2])
-    return lambda z: np.where(z < high, line(np.clip(z, low, high)), np.interp(z, [high, top], [line(high), adult.joints["upperarm01.L"][1]]))
+    flank = np.polynomial.Polynomial.fit(heights, sides, 2)
+    shoulder = adult.joints["upperarm01.L"]
+
+    def line(z: Floats) -> Floats:
+        # Over the armpit it runs straight to the top of the shoulder.
+        over = np.interp(z, [high, shoulder[2]], [flank(high), shoulder[1]])
+        return np.where(z < high, flank(np.clip(z, low, high)), over)
+
+    return line
 
 
-def _middle(station: Floats, depth: Floats, where: Bools):
+def _middle(station: Floats, depth: Floats, where: Bools) -> Callable[[Floats], Floats]:
     """Half-way from the front to the back of a limb, as depth over the station along it."""
     bins = np.linspace(station[where].min(), station[where].max(), 41)
     places, middles = [], []
@@ -194,7 +200,10 @@ def _above(points: Floats, front: Floats, back: Floats) -> Floats:
     return (points - front) @ (normal * np.sign(normal[2]))
 
 
-def _halves(names, where: Bools, region: str, left: Bools, first: Bools, halves: tuple[str, str]) -> None:
+def _halves(
+    names: NDArray[np.str_], where: Bools, region: str, left: Bools, first: Bools, halves: tuple[str, str]
+) -> None:
+    """Name the two halves of a limb on both sides, the first one where ``first`` holds."""
     for side, on_side in (("left", left), ("right", ~left)):
         for half, on_half in zip(halves, (first, ~first), strict=True):
             names[where & on_side & on_half] = f"{region}-{side}-{half}"

@@ -26,7 +26,7 @@ Floats = NDArray[np.float64]
 
 #: What can look different from plain skin, in the order of the numbers in ``Body.parts``.
 PARTS = (
-    "skin", "scalp", "eyebrow", "lash", "lips", "ear", "areola", "genital", "nail-finger", "nail-toe", "eye",
+    "skin", "scalp", "eyebrow", "lash", "lips", "ear", "areola", "genital", "nail-finger", "nail-toe", "mouth",
 )  # fmt: skip
 
 _MAX_SUBDIVISIONS = 3

@@ -45,7 +45,7 @@ POSES: Mapping[str, Pose] = {
     "arms-down": Pose(arm=14, elbow=6, palm=80),
     "bent": Pose(arm=30, elbow=50, palm=40, hip=18, knee=36),
     "lying": Pose(arm=20, elbow=8, palm=0, foot=30, turned_out=18, lying="face-up"),
-    "lying-bent": Pose(arm=24, elbow=55, palm=60, hip=38, knee=62, foot=10, lying="face-up"),
+    "lying-bent": Pose(arm=24, elbow=35, palm=60, hip=38, knee=62, foot=10, lying="face-up"),
     "prone": Pose(arm=24, elbow=4, palm=0, foot=42, lying="face-down"),
 }
 
@@ -111,8 +111,8 @@ def _arm(pose: Pose, head: Mapping[str, Floats], side: str, left: float) -> dict
     fore = np.cos(bend) * upper + np.sin(bend) * np.array([0.0, -1.0, 0.0])
     upper_turn = _between(elbow - shoulder, upper)
     fore_turn = _between(upper_turn @ (wrist - elbow), fore) @ upper_turn
-    # The palm looks along index x little on the left hand, and against it on the right one.
-    palm = fore_turn @ (left * np.cross(index - wrist, little - wrist))
+    # The palm looks along little x index on the left hand, and against it on the right one.
+    palm = fore_turn @ (left * np.cross(little - wrist, index - wrist))
     facing = np.radians(pose.palm)
     twist = _angle_about(fore, palm, np.array([-left * np.sin(facing), -np.cos(facing), 0.0]))
     hand_turn = _about(fore, twist) @ fore_turn

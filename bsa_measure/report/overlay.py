@@ -1,0 +1,72 @@
+"""Pictures of what was measured: the photograph with the outline of every tissue class."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from ..tissue import Tissue
+
+Pixels = npt.NDArray[np.uint8]
+
+_HALO: Final = (255, 255, 255)
+# Later ones are drawn over earlier ones, so that the measured class is never hidden.
+_ORDER: Final = (Tissue.INTACT, Tissue.NOT_ASSESSABLE, Tissue.REEPITHELIALISED, Tissue.DETACHED)
+_JPEG_QUALITY: Final = 82
+
+
+def draw_overlay(pixels: Pixels, labels: Pixels, *, long_side: int = 1024) -> Pixels:
+    """The photograph with outlines in the colours of the tissue classes.
+
+    Every outline is a coloured line on a wider white one, so that it shows on light and on dark skin. Intact skin
+    is outlined together with everything else that is not background: its line is the silhouette.
+
+    Args:
+        pixels: (height, width, 3) uint8, red-green-blue.
+        labels: (height, width) uint8 tissue classes of the same photograph.
+        long_side: of the result, in pixels; a smaller photograph is not enlarged.
+
+    Returns:
+        (height, width, 3) uint8, red-green-blue.
+    """
+    height, width = _size(pixels.shape[0], pixels.shape[1], long_side)
+    drawn = _resized(pixels, height, width)
+    classes = labels
+    if labels.shape != (height, width):
+        classes = cv2.resize(labels, (width, height), interpolation=cv2.INTER_NEAREST).astype(np.uint8)
+    core = max(1, round(max(height, width) / 500))
+    for tissue in _ORDER:
+        area = classes != Tissue.BACKGROUND if tissue is Tissue.INTACT else classes == tissue
+        contours, _ = cv2.findContours(area.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
+        cv2.drawContours(drawn, contours, -1, _HALO, core + 2, cv2.LINE_8)
+        cv2.drawContours(drawn, contours, -1, tissue.color, core, cv2.LINE_8)
+    return drawn
+
+
+def thumbnail(pixels: Pixels, long_side: int = 360) -> bytes:
+    """A small JPEG of a picture, without any metadata; the same picture gives the same bytes.
+
+    Args:
+        pixels: (height, width, 3) uint8, red-green-blue.
+        long_side: in pixels; a smaller picture is not enlarged.
+    """
+    height, width = _size(pixels.shape[0], pixels.shape[1], long_side)
+    small = cv2.cvtColor(_resized(pixels, height, width), cv2.COLOR_RGB2BGR)
+    _, encoded = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
+    return encoded.tobytes()
+
+
+def _size(height: int, width: int, long_side: int) -> tuple[int, int]:
+    longest = max(height, width)
+    if longest <= long_side:
+        return height, width
+    return max(1, round(height * long_side / longest)), max(1, round(width * long_side / longest))
+
+
+def _resized(pixels: Pixels, height: int, width: int) -> Pixels:
+    if pixels.shape[:2] == (height, width):
+        return pixels.copy()
+    return cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA).astype(np.uint8)

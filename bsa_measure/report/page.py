@@ -1,0 +1,113 @@
+"""The report: one self-contained page that a clinician reads in two minutes.
+
+No file beside it is needed and nothing is fetched: pictures are embedded, drawings are SVG, the few lines of
+script (filters, open and close, larger pictures) may be blocked and the page still says everything. The same
+results give the same bytes; the time of the run is kept in ``provenance.json`` only.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Mapping
+from importlib import resources
+from typing import Any
+
+from ..results import StudyResults
+from ..tissue import Tissue
+from .bodymap import hexadecimal, legend_svg, shared_outlines_svg
+from .content import patient_cards, photo_cards, protocol_choices
+from .words import day_label
+
+
+def render_report(results: StudyResults, pictures: Mapping[str, bytes]) -> str:
+    """The whole page as text, to be written as UTF-8.
+
+    Args:
+        results: of the study.
+        pictures: path of an overlay inside ``results/`` to a small JPEG to embed; pictures may be absent.
+    """
+    import jinja2
+    from markupsafe import Markup
+
+    def trusted(text: str) -> Markup:
+        return Markup(text)  # our own drawings, which escape what they quote
+
+    style, script = _resource("report.css"), _script(_resource("script.html"))
+    environment = jinja2.Environment(
+        loader=jinja2.FunctionLoader(_resource),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_visible,
+    )
+    environment.filters["svg"] = trusted
+    embedded = {path: "data:image/jpeg;base64," + base64.b64encode(data).decode() for path, data in pictures.items()}
+    patients = patient_cards(results, embedded)
+    names = {patient.name for patient in patients}
+    orphans = [photo for photo in results.refused_photos if photo.patient not in names]
+    statuses = Counter(photo.status for patient in patients for visit in patient.visits for photo in visit.photos)
+    statuses["refused"] += len(orphans)
+    return environment.get_template("page.html").render(
+        policy=f"default-src 'none'; img-src data:; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
+        "base-uri 'none'; form-action 'none'",
+        style=trusted(style),
+        script=trusted(script),
+        results=results,
+        protocol=results.protocol,
+        chart=results.chart,
+        provenance=results.provenance,
+        patients=patients,
+        orphans=photo_cards(orphans, results, embedded),
+        refused=[
+            (patient, visit, photo)
+            for patient in patients
+            for visit in patient.visits
+            for photo in visit.photos
+            if photo.status == "refused"
+        ],
+        statuses=statuses,
+        responses=Counter(patient.verdict.key for patient in patients),
+        call_day=day_label(results.protocol.endpoint.day),
+        has_truth=bool(results.truth),
+        choices=protocol_choices(results.protocol, results.chart),
+        tissues=[tissue for tissue in Tissue if tissue is not Tissue.BACKGROUND],
+        color=hexadecimal,
+        outlines=trusted(shared_outlines_svg()),
+        legends=[trusted(legend_svg("detached")), trusted(legend_svg("reepithelialised"))],
+        columns=_columns(results),
+    )
+
+
+def _columns(results: StudyResults) -> str:
+    return ", ".join(sorted({patient.chart_column for patient in results.patients}))
+
+
+def _resource(name: str) -> str:
+    return (resources.files("bsa_measure") / "report" / name).read_text(encoding="utf-8").replace("\r\n", "\n")
+
+
+def _script(text: str) -> str:
+    """What stands between the tags: a separate file, so that an editor can check it."""
+    found = re.search(r"<script>(.*)</script>", text, re.DOTALL)
+    assert found is not None
+    return found.group(1)
+
+
+def _hash(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def _visible(value: Any) -> Any:
+    """Control characters and direction overrides in names are written out: they could hide or reorder text."""
+    if not isinstance(value, str) or hasattr(value, "__html__"):
+        return value
+    return "".join(_written_out(c) if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Co") else c for c in value)
+
+
+def _written_out(character: str) -> str:
+    return f"\\u{ord(character):04x}"
