@@ -87,7 +87,7 @@ class Style:
         spots: 0 confluent sheets to 1 scattered small lesions.
         ragged: how irregular borders are, 0.5 to 1.5.
         readiness: how strongly the usual pattern shows, 0.4 to 1.4.
-        jitter: (34,) departure from it, one a chart surface.
+        jitter: (33,) departure from it, one a chart surface.
         sheets: share of fresh detached skin still covered by loose epidermis.
         blisters: share of fresh lesions that are blisters.
         fibrin, crusts: 0 to 1.

@@ -92,16 +92,17 @@ def _detached(p: Points, excess: Values, age: Values, inside: Values, look: Look
 
     # --- raw dermis, from bright red to pale pink, deeper red in the depth
     wet = np.clip(1.0 - 0.07 * age + 0.3 * broad, 0.15, 1.0)
-    red = _flat((0.40, 0.046, 0.042), n) * (1 - 0.30 * dark)
-    pink = _flat((0.52, 0.175, 0.145), n) * (1 - 0.38 * dark)
+    red = _flat((0.38, 0.044, 0.040), n) * (1 - 0.42 * dark)
+    pink = _flat((0.52, 0.175, 0.145), n) * (1 - 0.48 * dark)
     deep = _flat((0.20, 0.018, 0.021), n)
     raw = _mix(red, pink, smoothstep(-0.05, 0.45, broad + 0.25 * mid) * 0.85)
     raw = _mix(raw, deep, smoothstep(0.08, 0.5, -broad + 0.4 * mid) * 0.7)
-    raw = raw * (1 + 0.45 * mid + 0.30 * fine)[:, None]
-    dots, _, who = cells(p, 420, seed + 113)
-    raw = raw * np.exp(-np.outer(smoothstep(0.30, 0.12, dots) * (who > 0.62), np.array([0.4, 0.9, 0.8])))
+    raw = raw * np.exp(0.75 * mid + 0.40 * fine + 0.25 * broad)[:, None]
+    dots, _, who = cells(p, 380, seed + 113)
+    who2 = np.clip(1.5 * mid, 0, 1)
+    raw = raw * np.exp(-np.outer(smoothstep(0.34, 0.10, dots) * (who > 0.7) * (0.3 + who2), np.array([0.3, 0.6, 0.5])))
     # Remnants of pigment where dark skin is denuded.
-    stains = smoothstep(0.10, 0.5, fbm(p, 65, 3, seed + 114)) * dark
+    stains = smoothstep(0.05, 0.4, fbm(p, 55, 4, seed + 114, gain=0.65)) * dark
     raw = _mix(raw.astype(np.float32), np.broadcast_to(tone * np.array([1.3, 0.9, 0.9], np.float32), (n, 3)), 0.7 * stains)
     fibrin = smoothstep(0.34 - 0.36 * style.fibrin, 0.62, fbm(p, 26, 4, seed + 115, gain=0.7) + 0.015 * np.minimum(age, 8))
     fibrin = fibrin * smoothstep(0.02, 0.2, excess)

@@ -74,10 +74,10 @@ def draw_fault(rng: Generator) -> Fault:
         exposure=float(rng.normal(0, 0.65 if bad[0] else 0.22)),
         balance=(float(1 + warmth), float(1 + green), float(1 - warmth)),
         contrast=float(rng.uniform(0.15, 0.8)),
-        defocus=float(rng.uniform(1.5, 3.0) if bad[2] else rng.uniform(0.35, 0.8)),
+        defocus=float(rng.uniform(1.5, 3.0) if bad[2] else rng.uniform(0.4, 1.0)),
         shake=(float(rng.uniform(3, 8) if bad[3] else rng.uniform(0, 0.8)), float(rng.uniform(0, 180))),
         noise=float(rng.uniform(0.8, 5.0)),
-        sharpening=float(rng.uniform(0.0, 0.9)),
+        sharpening=float(rng.uniform(0.0, 0.55)),
         quality=int(rng.integers(68, 96)),
         orientation=int(rng.choice([1, 3, 6, 8], p=[0.7, 0.06, 0.14, 0.10])),
         located=bool(rng.random() < 0.3),
@@ -126,7 +126,7 @@ def _near(values: Image, long_side: int) -> Image:
 
 
 def _blur(light: Image, fault: Fault, long_side: int) -> Image:
-    light = cv2.GaussianBlur(light, (0, 0), max(0.45, fault.defocus * long_side / 1000 * 0.6))
+    light = cv2.GaussianBlur(light, (0, 0), max(0.55, fault.defocus * long_side / 1000 * 0.6))
     length = fault.shake[0] * long_side / 1000
     if length >= 1:
         size = int(np.ceil(length)) | 1

@@ -14,8 +14,9 @@ from bsa_measure.tissue import Tissue
 from .body import Body
 from .disease import Disease
 from .figure import CLOTH, HAIR, SKIN, Figure
+from .hair import draw_hairs
 from .lesion_look import paint
-from .light import Lighting, cast_shadows, glossy, lit_share
+from .light import Lighting, Shadows, cast_shadows, glossy, lit_share
 from .noise import fbm
 from .raster import Buffers, Camera, rasterize
 from .room import Room, paint_room
@@ -98,10 +99,14 @@ def expose(
     relief = np.zeros(height * width, np.float32)
     relief[pixels] = look.height
     bent = _bend(normal, place, pixels, relief.reshape(height, width), buffers, material)
-    color, shine = _shade(look, bent, normal, place, opened, camera, lighting, shadows)
+    color, shine = _shade(look, bent, normal, place, opened, camera, lighting, shadows, room)
     color = _scatter(color, look.albedo, pixels, (height, width), camera, float(np.median(buffers.depth[shown])))
     flat = light.reshape(-1, 3)
     flat[pixels] = color + shine
+    hairy = draw_hairs(light, tissue.reshape(height, width), buffers, body, traits, complexion, camera, rng)
+    hidden = np.flatnonzero(hairy.ravel() > 0.5)
+    tissue[hidden] = Tissue.BACKGROUND
+    surface[hidden] = 0
     gloss = np.zeros(height * width, np.float32)
     gloss[pixels] = shine @ np.array([0.2126, 0.7152, 0.0722], np.float32)
     return Exposure(
@@ -155,6 +160,10 @@ def _skin(
     return np.where(eye, np.uint8(Tissue.BACKGROUND), findings.visible), numbers
 
 
+# Brows and lashes grey later than the scalp.
+_DARKEST_BROW = (0.11, 0.085, 0.065)
+
+
 def _stubble(rest: Image, local: Traits, complexion: Complexion, skin: Look) -> None:
     """Shaved scalp and eyebrows: hair too short to be a surface of its own."""
     share = 0.8 * np.clip(local.brow * 1.5, 0, 1)
@@ -162,7 +171,7 @@ def _stubble(rest: Image, local: Traits, complexion: Complexion, skin: Look) -> 
         share = np.maximum(share, 0.55 * np.clip((local.scalp - 0.3) * 2.5, 0, 1))
     strands = fbm(rest * np.array([1.0, 1.0, 0.35], np.float32), 900, 2, complexion.seed + 20)
     share = np.clip(share * (0.9 + 0.9 * strands), 0, 0.95)[:, None]
-    skin.albedo[:] = skin.albedo * (1 - share) + np.array(complexion.hair, np.float32) * share
+    skin.albedo[:] = skin.albedo * (1 - share) + np.minimum(np.array(complexion.hair), _DARKEST_BROW).astype(np.float32) * share
 
 
 def _eyes(rest: Image, body: Body, skin: Look, index: NDArray[np.intp]) -> None:
@@ -230,7 +239,15 @@ def _bend(
 
 
 def _shade(
-    look: Look, bent: Image, normal: Image, place: Image, opened: Image, camera: Camera, lighting: Lighting, shadows: object
+    look: Look,
+    bent: Image,
+    normal: Image,
+    place: Image,
+    opened: Image,
+    camera: Camera,
+    lighting: Lighting,
+    shadows: Shadows,
+    room: Room,
 ) -> tuple[Image, Image]:
     """Diffuse irradiance (N, 3) and gloss (N, 3)."""
     to_eye = _unit(camera.eye.astype(np.float32) - place)
@@ -238,13 +255,17 @@ def _shade(
     # Light that skin throws on skin is red, where the room's light does not reach.
     bounce = (1 - opened) * opened
     irradiance = irradiance + bounce[:, None] * look.albedo.mean() * np.array([0.55, 0.30, 0.24], np.float32)
+    # Sheets and walls throw light on what turns away from the camera.
+    behind = np.clip(0.8 - (normal * to_eye).sum(axis=1), 0, 1) * opened
+    lamps = np.sum([lamp.color for lamp in lighting.lamps], axis=0) + lighting.ambient
+    irradiance = irradiance + behind[:, None] * (0.35 * lamps * np.array(room.color)).astype(np.float32)
     shine = np.zeros_like(irradiance)
     wrap = np.array([0.16, 0.06, 0.03], np.float32)
     for number, lamp in enumerate(lighting.lamps):
         towards = np.array(lamp.towards, np.float32)
         color = np.array(lamp.color, np.float32)
         # Points move out by a little so that the mesh does not shade itself.
-        visible = lit_share(shadows, number, place + 0.004 * normal)  # type: ignore[arg-type]
+        visible = lit_share(shadows, number, place + 0.004 * normal)
         cosine = bent @ towards
         irradiance += color * visible[:, None] * np.clip((cosine[:, None] + wrap) / (1 + wrap), 0, None)
         _, gloss = glossy(bent, to_eye, towards, look.roughness, lamp.spread)
@@ -257,8 +278,8 @@ def _shade(
         shine += (fall * gloss * look.gloss)[:, None]
     # What the room mirrors in wet skin, strongest at grazing angles.
     grazing = 0.03 + 0.5 * (1 - np.clip((bent * to_eye).sum(axis=1), 0, 1)) ** 5
-    room = (opened * grazing * look.gloss * np.clip(1 - look.roughness, 0, 1))[:, None]
-    shine += room * np.array(lighting.ambient, np.float32)
+    mirrored = (opened * grazing * look.gloss * np.clip(1 - look.roughness, 0, 1))[:, None]
+    shine += mirrored * np.array(lighting.ambient, np.float32)
     return irradiance.astype(np.float32), np.minimum(shine, 3.0).astype(np.float32)
 
 

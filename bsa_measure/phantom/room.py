@@ -146,6 +146,7 @@ def paint_room(room: Room, camera: Camera, lighting: Lighting, shadows: Shadows,
     out = color * light_in
     soft = cv2.GaussianBlur(out, (0, 0), small.width / 170)
     out = np.where(outside[..., None], soft, out)
+    out = cv2.GaussianBlur(out, (0, 0), 0.7)
     return np.asarray(cv2.resize(out, (camera.width, camera.height), interpolation=cv2.INTER_CUBIC).clip(0), np.float32)
 
 
