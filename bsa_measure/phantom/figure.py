@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,8 +29,16 @@ _SHIRT = ("trunk-anterior", "trunk-posterior")
 
 @dataclass(frozen=True)
 class Figure:
-    """Meshes of one photograph, skin first. ``vertices`` (V, 3) metres; ``faces`` (F, 3); ``material`` (F,) uint8;
-    ``normals`` (V, 3) smooth; ``open`` (V,) share of the room's light; the first ``skin_faces`` faces are the body's."""
+    """Meshes of one photograph, the body's first.
+
+    Attributes:
+        vertices: (V, 3) metres, posed.
+        faces: (F, 3) int32; the first ``skin_faces`` are the body's own.
+        material: (F,) uint8, ``SKIN``, ``HAIR``, ``CLOTH`` or ``GLOVE``.
+        normals: (V, 3) smooth.
+        open: (V,) share of the room's light that reaches each vertex.
+        skin_faces: how many.
+    """
 
     vertices: Floats
     faces: NDArray[np.int32]
@@ -86,7 +95,7 @@ def dress(
     all_normals, all_open = [normals], [opened]
     rest = body.rest.astype(np.float32)
 
-    def add(offset: NDArray[np.floating], kept: NDArray[np.bool_], kind: int) -> None:
+    def add(offset: NDArray[np.floating], kept: Any, kind: int) -> None:
         count = sum(len(v) for v in vertices)
         shell = body.vertices + normals * offset[:, None]
         used, renamed = np.unique(body.faces[kept], return_inverse=True)
@@ -158,4 +167,4 @@ def _inside(body: Body, name: str) -> Floats:
     }
     top, bottom = (heights[place] + share * size for place, share in (garment.top, garment.bottom))
     # A share falls from 1 to 0 over about 2 cm.
-    return np.minimum(np.minimum(top - standing, standing - bottom), 0.04 * on)
+    return np.asarray(np.minimum(np.minimum(top - standing, standing - bottom), 0.04 * on))

@@ -86,15 +86,14 @@ def expose(
     )
     on_skin = np.flatnonzero(material == SKIN)
     if len(on_skin):
-        found, numbers = _skin(
-            body, traits, complexion, disease, day, face[on_skin], weights[on_skin], look, on_skin
-        )
+        found, numbers = _skin(body, traits, complexion, disease, day, face[on_skin], weights[on_skin], look, on_skin)
         tissue[pixels[on_skin]] = found
         surface[pixels[on_skin]] = numbers
-    for kind in (HAIR, CLOTH):
-        index = np.flatnonzero(material == kind)
-        if len(index):
-            (_hair if kind == HAIR else _cloth)(place[index], look, index, complexion, room, seed)
+    on_hair, on_cloth = np.flatnonzero(material == HAIR), np.flatnonzero(material == CLOTH)
+    if len(on_hair):
+        _hair(place[on_hair], look, on_hair, complexion, seed)
+    if len(on_cloth):
+        _cloth(place[on_cloth], look, on_cloth, seed)
 
     relief = np.zeros(height * width, np.float32)
     relief[pixels] = look.height
@@ -127,7 +126,7 @@ def _at(values: Image, corners: NDArray[np.int32], weights: Image) -> Image:
 
 
 def _unit(vectors: Image) -> Image:
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
+    return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9))
 
 
 def _skin(
@@ -171,7 +170,9 @@ def _stubble(rest: Image, local: Traits, complexion: Complexion, skin: Look) -> 
         share = np.maximum(share, 0.55 * np.clip((local.scalp - 0.3) * 2.5, 0, 1))
     strands = fbm(rest * np.array([1.0, 1.0, 0.35], np.float32), 900, 2, complexion.seed + 20)
     share = np.clip(share * (0.9 + 0.9 * strands), 0, 0.95)[:, None]
-    skin.albedo[:] = skin.albedo * (1 - share) + np.minimum(np.array(complexion.hair), _DARKEST_BROW).astype(np.float32) * share
+    skin.albedo[:] = (
+        skin.albedo * (1 - share) + np.minimum(np.array(complexion.hair), _DARKEST_BROW).astype(np.float32) * share
+    )
 
 
 def _eyes(rest: Image, body: Body, skin: Look, index: NDArray[np.intp]) -> None:
@@ -185,19 +186,22 @@ def _eyes(rest: Image, body: Body, skin: Look, index: NDArray[np.intp]) -> None:
         skin.roughness[where], skin.gloss[where] = 0.12, 1.0
 
 
-def _hair(place: Image, look: Look, index: NDArray[np.intp], complexion: Complexion, room: Room, seed: int) -> None:
+def _hair(place: Image, look: Look, index: NDArray[np.intp], complexion: Complexion, seed: int) -> None:
     strands = fbm(place * np.array([1.0, 1.0, 0.16], np.float32), 420, 3, seed + 31, gain=0.7)
     locks = fbm(place, 45, 3, seed + 32)
-    look.albedo[index] = np.array(complexion.hair, np.float32) * np.clip(1 + 0.7 * strands + 0.4 * locks, 0.2, 2)[:, None]
+    shades = np.clip(1 + 0.7 * strands + 0.4 * locks, 0.2, 2)
+    look.albedo[index] = np.outer(shades, np.array(complexion.hair, np.float32))
     look.roughness[index] = 0.45 + 0.1 * strands
     look.gloss[index] = 0.5
     look.height[index] = 0.0012 * strands + 0.003 * locks
 
 
-def _cloth(place: Image, look: Look, index: NDArray[np.intp], complexion: Complexion, room: Room, seed: int) -> None:
+_FABRICS = ((0.75, 0.77, 0.80), (0.40, 0.55, 0.68), (0.55, 0.68, 0.60), (0.13, 0.16, 0.22), (0.70, 0.60, 0.62))
+
+
+def _cloth(place: Image, look: Look, index: NDArray[np.intp], seed: int) -> None:
     rng = np.random.default_rng(seed)
-    color = np.array([(0.75, 0.77, 0.80), (0.40, 0.55, 0.68), (0.55, 0.68, 0.60), (0.13, 0.16, 0.22), (0.7, 0.6, 0.62)])
-    chosen = color[int(rng.integers(len(color)))].astype(np.float32)
+    chosen = np.array(_FABRICS[int(rng.integers(len(_FABRICS)))], np.float32)
     folds = fbm(place * np.array([1.6, 1.6, 0.6], np.float32), 16, 3, seed + 33, ridged=True)
     weave = fbm(place, 700, 1, seed + 34)
     dots = np.zeros(len(place), np.float32)

@@ -118,14 +118,13 @@ def paint_room(room: Room, camera: Camera, lighting: Lighting, shadows: Shadows,
             local = across + 0.01 * fbm(across, 6, 2, room.seed + 9)[:, None]
             on_pad = (np.abs(local) < np.array([0.34, 0.30, 0.34], np.float32)).all(axis=1).reshape(shape)
             color[on_pad] = color[on_pad] * 0.25 + np.array([0.28, 0.46, 0.62], np.float32) * 0.75
-        stains = smoothstep(0.38, 0.6, fbm(across, 6, 4, room.seed + 10)).reshape(shape)
-        color *= (1 - stains[..., None] * np.array([0.10, 0.25, 0.30], np.float32) * (room.seed % 3 == 0)).astype(np.float32)
+        if room.seed % 3 == 0:
+            stains = smoothstep(0.38, 0.6, fbm(across, 6, 4, room.seed + 10)).reshape(*shape, 1)
+            color *= (1 - stains * np.array([0.10, 0.25, 0.30])).astype(np.float32)
     else:
         color *= (1 + 0.06 * fbm(across, 2.5, 3, room.seed + 11)).reshape(shape)[..., None]
-    if room.normal[2] > 0.9:
-        outside = np.abs(across[:, 0]).reshape(shape) > room.half_width
-    else:
-        outside = far
+    on_bed = room.normal[2] > 0.9
+    outside = np.abs(across[:, 0]).reshape(shape) > room.half_width if on_bed else far
     clutter = _clutter(shape, room)
     color[outside] = clutter[outside]
 
