@@ -6,14 +6,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.random import Generator
 from numpy.typing import NDArray
 
 from bsa_measure.chart import load_chart
 
-from .body import PARTS, Body, vertex_normals
+from .body import PARTS, Body, load_body, vertex_normals
 from .disease import smooth_over
 from .light import openness
 from .noise import fbm
+from .raster import Camera
 from .skin import Complexion, Traits
 from .views import surface_numbers
 
@@ -126,6 +128,61 @@ def dress(
         np.concatenate(all_open).astype(np.float32),
         len(body.faces),
     )
+
+
+def with_helper(figure: Figure, camera: Camera, framed: Floats, rng: Generator) -> Figure:
+    """The figure and a gloved hand that reaches into the frame from an edge, as when someone holds a limb or a sheet.
+
+    Args:
+        framed: (n, 3) of the part that is photographed.
+    """
+    if _frame_half(camera, framed).min() < _ROOM_FOR_A_HAND:
+        return figure
+    helper = load_body("man-25", "standing", 1)
+    numbers = surface_numbers(_HELPING)
+    kept = np.isin(helper.surface, numbers)
+    used, renamed = np.unique(helper.faces[kept], return_inverse=True)
+    wrist, elbow = helper.joints["wrist-right"], helper.joints["elbow-right"]
+    along = (wrist - elbow) / np.linalg.norm(wrist - elbow)
+    side = np.cross(along, [0.0, 1.0, 0.0])
+    side /= np.linalg.norm(side)
+    own = np.stack([along, side, np.cross(along, side)])
+    # Into the picture from a side, turned about its own axis.
+    edge = rng.uniform(0, 2 * np.pi)
+    inward = -(np.cos(edge) * camera.axes[0] + np.sin(edge) * camera.axes[1]) + rng.normal(0, 0.25, 3)
+    inward -= 0.8 * camera.axes[2] * (inward @ camera.axes[2])
+    inward /= np.linalg.norm(inward)
+    across = np.cross(inward, camera.axes[2] + rng.normal(0, 0.4, 3))
+    across /= np.linalg.norm(across)
+    wanted = np.stack([inward, across, np.cross(inward, across)])
+    depth = float(np.median((framed - camera.eye) @ camera.axes[2])) - rng.uniform(0.04, 0.12)
+    half = np.array([camera.width, camera.height]) / 2 / camera.focal * depth
+    place = np.array([np.cos(edge), np.sin(edge)]) * half / max(abs(np.cos(edge)), abs(np.sin(edge)))
+    # The wrist stays outside the frame, so that only fingers and part of the hand are seen.
+    center = camera.eye + depth * camera.axes[2] + place @ camera.axes[:2] - inward * rng.uniform(0.03, 0.11)
+    vertices = (helper.vertices[used] - wrist) @ own.T @ wanted * 1.04 + center
+    faces = renamed.reshape(-1, 3).astype(np.int32)
+    gloved = np.isin(helper.surface[kept], surface_numbers(_HELPING[:2]))
+    return Figure(
+        np.concatenate([figure.vertices, vertices]),
+        np.concatenate([figure.faces, faces + np.int32(len(figure.vertices))]),
+        np.concatenate([figure.material, np.where(gloved, GLOVE, CLOTH).astype(np.uint8)]),
+        np.concatenate([figure.normals, vertex_normals(vertices, faces)]),
+        np.concatenate([figure.open, np.full(len(vertices), 0.85, np.float32)]),
+        figure.skin_faces,
+    )
+
+
+# Metres from the middle of the frame to its nearer edge; in closer photographs a hand would cover the part.
+_ROOM_FOR_A_HAND = 0.22
+
+
+def _frame_half(camera: Camera, framed: Floats) -> Floats:
+    depth = float(np.median((framed - camera.eye) @ camera.axes[2]))
+    return np.asarray(np.array([camera.width, camera.height]) / 2 / camera.focal * depth)
+
+
+_HELPING = ("hand-right-dorsal", "hand-right-palmar", "forearm-right-anterior", "forearm-right-posterior")
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from bsa_measure.tissue import Tissue
 
 from .body import Body
 from .disease import Disease
-from .figure import CLOTH, HAIR, SKIN, Figure
+from .figure import CLOTH, GLOVE, HAIR, SKIN, Figure
 from .hair import draw_hairs
 from .lesion_look import paint
 from .light import Lighting, Shadows, cast_shadows, glossy, lit_share
@@ -94,6 +94,10 @@ def expose(
         _hair(place[on_hair], look, on_hair, complexion, seed)
     if len(on_cloth):
         _cloth(place[on_cloth], look, on_cloth, seed)
+
+    on_glove = np.flatnonzero(material == GLOVE)
+    if len(on_glove):
+        _glove(place[on_glove], look, on_glove, seed)
 
     relief = np.zeros(height * width, np.float32)
     relief[pixels] = look.height
@@ -194,6 +198,18 @@ def _hair(place: Image, look: Look, index: NDArray[np.intp], complexion: Complex
     look.roughness[index] = 0.45 + 0.1 * strands
     look.gloss[index] = 0.5
     look.height[index] = 0.0012 * strands + 0.003 * locks
+
+
+_GLOVES = ((0.07, 0.14, 0.36), (0.15, 0.10, 0.32), (0.62, 0.60, 0.55), (0.03, 0.03, 0.035), (0.10, 0.28, 0.33))
+
+
+def _glove(place: Image, look: Look, index: NDArray[np.intp], seed: int) -> None:
+    color = np.array(_GLOVES[seed % len(_GLOVES)], np.float32)
+    creases = fbm(place, 60, 3, seed + 41, ridged=True)
+    look.albedo[index] = color * (1 + 0.1 * (creases - 0.5))[:, None]
+    look.roughness[index] = 0.36
+    look.gloss[index] = 0.6
+    look.height[index] = 0.0012 * creases
 
 
 _FABRICS = ((0.75, 0.77, 0.80), (0.40, 0.55, 0.68), (0.55, 0.68, 0.60), (0.13, 0.16, 0.22), (0.70, 0.60, 0.62))

@@ -19,7 +19,7 @@ from bsa_measure.results import visit_label
 
 from .body import Body, load_body, vertex_normals
 from .disease import Disease
-from .figure import body_traits, dress
+from .figure import body_traits, dress, with_helper
 from .light import draw_lighting, openness
 from .patients import PhantomPatient, draw_patient, generator
 from .photograph import Fault, Photograph, develop, draw_fault
@@ -31,6 +31,8 @@ from .views import aim_camera, body_axes, draw_aim, seen_share, surface_numbers,
 
 VISITS = (-2, 0, 5, 7, 10, 15)
 LONG_SIDE = 1024
+# How many photographs show somebody's gloved hand.
+_HELPED = 0.12
 Progress = Callable[[int, int, str], None]
 
 
@@ -81,6 +83,8 @@ def photograph(
     room = draw_room(rng, camera, body.vertices, body.pose.startswith(("lying", "prone")), framed)
     clothed = _clothes(view, patient, rng)
     figure = dress(body, sitter.traits, patient.complexion, clothed, int(rng.integers(1 << 29)), sitter.open_skin(body))
+    if rng.random() < _HELPED:
+        figure = with_helper(figure, camera, framed, rng)
     exposure = expose(body, figure, sitter.traits, patient.complexion, sitter.disease, day, camera, lighting, room, rng)
     drawn = draw_fault(rng)
     return develop(exposure, drawn if fault is None else fault, day, rng)
