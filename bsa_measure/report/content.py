@@ -239,7 +239,7 @@ def _to_do(result: PatientResult, photos: Sequence[PhotoResult], verdict: Verdic
     """What needs a human, shortest first look."""
     found: list[str] = []
     if verdict.key == "undetermined":
-        found.append(f"the call at {verdict.day} is open: {verdict.reason}")
+        found.append(f"the call at {verdict.day} is open: {_why_open(result, rule)}")
     found += [f"{verdict.day}: {flag}" for flag in verdict.flags]
     if result.eligible.answer == "undetermined":
         found.append(f"eligibility is open: {result.eligible.reason}")
@@ -252,6 +252,14 @@ def _to_do(result: PatientResult, photos: Sequence[PhotoResult], verdict: Verdic
     if missing and any(visit.day == rule.day and visit.detached is not None for visit in result.visits):
         found.append(f"{count(len(missing), 'view')} missing at {verdict.day}")
     return tuple(found)
+
+
+def _why_open(result: PatientResult, rule: Endpoint) -> str:
+    found, called = next((found, called) for found, called in result.calls if found.day == rule.day)
+    measure = found.healed if rule.numerator == "decline" else found.reepithelialised
+    if measure is None:
+        return called.reason
+    return f"{interval(measure, rule.threshold_percent)} % is possible, the threshold is {rule.threshold_percent:g} %"
 
 
 def _verdict(found: Healing, called: Call, rule: Endpoint, truth: Mapping[int, TrueVisit]) -> Verdict:
@@ -455,7 +463,8 @@ def _surface_value(surface: SurfaceReading, scale: Scale) -> SurfaceValue:
     note = f"{surface.weight:g} % of the body"
     if surface.status == "seen" and fraction is not None and fraction.high - fraction.low > 0.005:
         note = f"hidden skin leaves {100 * fraction.low:.0f} to {100 * fraction.high:.0f} %; {note}"
-    return SurfaceValue(surface.status, fraction.point if fraction else None, note)
+    mostly_hidden = surface.status == "seen" and (surface.assessable_fraction or 0.0) < 0.5
+    return SurfaceValue(surface.status, fraction.point if fraction else None, note, mostly_hidden)
 
 
 def _worth_a_line(surface: SurfaceReading) -> bool:
@@ -490,7 +499,7 @@ def _others(visit: VisitBsa) -> str:
     if declared:
         parts.append(
             f"{count(len(declared), 'surface')} declared free of lesions: "
-            + ", ".join(surface_title(s.surface) for s in declared)
+            + "; ".join(surface_title(s.surface) for s in declared)
         )
     return ". ".join(parts) + "." if parts else ""
 

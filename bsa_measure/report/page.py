@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Mapping
 from importlib import resources
@@ -20,7 +19,7 @@ from ..results import StudyResults
 from ..tissue import Tissue
 from .bodymap import hexadecimal, legend_svg, shared_outlines_svg
 from .content import patient_cards, photo_cards, protocol_choices
-from .words import day_label
+from .words import day_label, visible
 
 
 def render_report(results: StudyResults, pictures: Mapping[str, bytes]) -> str:
@@ -43,7 +42,7 @@ def render_report(results: StudyResults, pictures: Mapping[str, bytes]) -> str:
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        finalize=_visible,
+        finalize=_finalize,
     )
     environment.filters["svg"] = trusted
     embedded = {path: "data:image/jpeg;base64," + base64.b64encode(data).decode() for path, data in pictures.items()}
@@ -102,12 +101,5 @@ def _hash(text: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
-def _visible(value: Any) -> Any:
-    """Control characters and direction overrides in names are written out: they could hide or reorder text."""
-    if not isinstance(value, str) or hasattr(value, "__html__"):
-        return value
-    return "".join(_written_out(c) if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Co") else c for c in value)
-
-
-def _written_out(character: str) -> str:
-    return f"\\u{ord(character):04x}"
+def _finalize(value: Any) -> Any:
+    return visible(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
