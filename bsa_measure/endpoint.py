@@ -62,10 +62,10 @@ def _arithmetic(healing: Healing, rule: Endpoint) -> str:
     assert d is not None
     assert m is not None
     if rule.numerator == "decline" and healing.healed is not None:
-        return f"healed {healing.healed.point:.2f} % = 100 × (1 − {d.point:.2f} / {m:.2f})"
+        return f"healed {healing.healed.point:.2f} % = 100 × (1 − {d.point:.3f} / {m:.3f})"
     assert e is not None
     assert healing.reepithelialised is not None
-    return f"re-epithelialised {healing.reepithelialised.point:.2f} % = 100 × {e.point:.2f} / {m:.2f}"
+    return f"re-epithelialised {healing.reepithelialised.point:.2f} % = 100 × {e.point:.3f} / {m:.3f}"
 
 
 def _straddles(measure: Extent, threshold: float) -> bool:

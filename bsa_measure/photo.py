@@ -18,9 +18,10 @@ from typing import Final
 import cv2
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageCms, ImageOps
+from PIL import Image, ImageCms, ImageOps, JpegImagePlugin, PngImagePlugin, TiffImagePlugin
 
 from .errors import PhotoError
+from .files import printable
 
 SUFFIXES: Final = (".jpg", ".jpeg", ".png", ".tif", ".tiff")
 """File name endings that are read, in lower case."""
@@ -28,12 +29,17 @@ SUFFIXES: Final = (".jpg", ".jpeg", ".png", ".tif", ".tiff")
 LATER_SUFFIXES: Final = (".heic", ".heif", ".dcm")
 """Formats of the study folder that are not read yet, so that a nurse gets a sentence about them."""
 
-MAXIMUM_PIXELS: Final = 250_000_000
-"""A photograph with more pixels than this is refused before it is decoded (the largest phones make 200 million)."""
+MAXIMUM_PIXELS: Final = 175_000_000
+"""A photograph with more pixels than this is refused before it is decoded."""
 
 MINIMUM_SIDE: Final = 64
 """A photograph with a side shorter than this, in pixels, shows nothing that could be measured."""
 
+# Naming the plugins loads them, and only them: no other decoder ever sees a file.
+_FORMATS: Final = tuple(
+    plugin.format
+    for plugin in (JpegImagePlugin.JpegImageFile, PngImagePlugin.PngImageFile, TiffImagePlugin.TiffImageFile)
+)
 _MAXIMUM_BYTES: Final = 1_000_000_000
 _ORIENTATION_TAG: Final = 0x0112
 _CAPTURE_TIME_TAGS: Final = (0x9003, 0x9004)  # DateTimeOriginal, DateTimeDigitized
@@ -93,77 +99,108 @@ def read_photo(path: Path, *, long_side: int) -> Photo:
         PhotoError: unreadable, empty, truncated, mislabelled, too small or too large.
     """
     data = _read_bytes(path)
-    if not data:
-        raise PhotoError(f"{path.name} is empty (0 bytes): copy it from the camera again.")
-    sha256 = hashlib.sha256(data).hexdigest()
     with warnings.catch_warnings():
-        # The pixel limit is checked below, and a damaged tag must not reach the nurse as a warning.
+        # The pixel limit is checked by us, and a damaged tag must not reach the nurse as a warning.
         warnings.simplefilter("ignore")
-        try:
-            image, taken = _open_upright(path, data, long_side)
-        except PhotoError:
-            raise
-        except MemoryError as error:
-            raise PhotoError(f"{path.name} needs more memory than this computer has: use a smaller photo.") from error
-        except Exception as error:  # Pillow reports damage as OSError, SyntaxError, ValueError, struct.error, ...
-            raise PhotoError(f"{path.name} is damaged or incomplete: copy it from the camera again.") from error
-    width, height, pixels = image
+        with _open(path, data) as image:
+            try:
+                width, height = _upright_size(image)
+                taken = _capture_time(image.getexif())
+                pixels = _decode_upright(image, long_side)
+            except MemoryError as error:
+                raise PhotoError(
+                    f"{printable(path.name)} needs more memory than this computer has: use a smaller photo."
+                ) from error
+            except Exception as error:
+                raise PhotoError(
+                    f"{printable(path.name)} is damaged or incomplete: copy it from the camera again."
+                ) from error
     size = working_size(width, height, long_side)
     if (pixels.shape[1], pixels.shape[0]) != size:
         shrinks = size[0] * size[1] < pixels.shape[0] * pixels.shape[1]
-        pixels = np.asarray(
-            cv2.resize(pixels, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR), np.uint8
-        )
+        method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+        pixels = np.asarray(cv2.resize(pixels, size, interpolation=method), np.uint8)
+    sha256 = hashlib.sha256(data).hexdigest()
     return Photo(np.ascontiguousarray(pixels), sha256, width, height, taken)
 
 
 def _read_bytes(path: Path) -> bytes:
     try:
         if path.stat().st_size > _MAXIMUM_BYTES:
-            raise PhotoError(f"{path.name} is larger than a gigabyte: it is not a photograph, remove it.")
+            raise PhotoError(f"{printable(path.name)} is larger than a gigabyte: it is not a photograph, remove it.")
         return path.read_bytes()
     except OSError as error:
-        raise PhotoError(f"{path.name} cannot be opened: check that the file exists and may be read.") from error
+        raise PhotoError(
+            f"{printable(path.name)} cannot be opened: check that the file exists and may be read."
+        ) from error
 
 
-def _open_upright(path: Path, data: bytes, long_side: int) -> tuple[tuple[int, int, PixelArray], datetime | None]:
+def photo_size(path: Path) -> tuple[str, int, int]:
+    """SHA-256 of the original file, and width and height of the upright photograph, without decoding it.
+
+    Raises:
+        PhotoError: as :func:`read_photo`, as far as the file's head tells.
+    """
+    data = _read_bytes(path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with _open(path, data) as image:
+            width, height = _upright_size(image)
+    return hashlib.sha256(data).hexdigest(), width, height
+
+
+def _open(path: Path, data: bytes) -> Image.Image:
+    """The image, not yet decoded, after everything that its head tells has been checked."""
+    if not data:
+        raise PhotoError(f"{printable(path.name)} is empty (0 bytes): copy it from the camera again.")
     try:
-        image = Image.open(io.BytesIO(data), formats=("JPEG", "MPO", "PNG", "TIFF"))
+        image = Image.open(io.BytesIO(data), formats=_FORMATS)
     except Image.DecompressionBombError as error:
         raise _too_large(path) from error
-    except (OSError, SyntaxError, ValueError) as error:
-        raise PhotoError(f"{path.name} is not a JPEG, PNG or TIFF photograph: export it again as JPEG.") from error
-    with image:
-        # A phone's "multi picture" file is a JPEG with a second picture behind it.
-        kind = "JPEG" if image.format == "MPO" else image.format
-        expected = _FORMAT_OF_SUFFIX.get(path.suffix.lower())
-        if expected is not None and kind != expected:
-            raise PhotoError(
-                f"{path.name} is a {kind} file under another name: rename it to end in .{str(kind).lower()}."
-            )
-        if image.width * image.height > MAXIMUM_PIXELS:
-            raise _too_large(path)
-        if min(image.size) < MINIMUM_SIDE:
-            raise PhotoError(
-                f"{path.name} has only {image.width} × {image.height} pixels: take the photo again at full size."
-            )
-        exif = image.getexif()
-        taken = _capture_time(exif)
-        turned = exif.get(_ORIENTATION_TAG, 1) in (5, 6, 7, 8)
-        width, height = image.size[::-1] if turned else image.size
-        if kind == "JPEG" and image.mode in ("RGB", "L"):
-            # 0.9: a photo that comes out a little under the working size is enlarged by a tenth at most.
-            wide, high = working_size(*image.size, long_side)
-            image.draft(image.mode, (max(1, int(0.9 * wide)), max(1, int(0.9 * high))))
-        profile = image.info.get("icc_profile")
-        image.load()
-        upright = ImageOps.exif_transpose(image)
-        return (width, height, np.asarray(_to_srgb(upright, profile), np.uint8)), taken
+    except Exception as error:  # Pillow reports damage as OSError, SyntaxError, ValueError, struct.error, ...
+        raise PhotoError(
+            f"{printable(path.name)} is not a JPEG, PNG or TIFF photograph: export it again as JPEG."
+        ) from error
+    kind = _kind(image)
+    expected = _FORMAT_OF_SUFFIX.get(path.suffix.lower())
+    if expected is not None and kind != expected:
+        raise PhotoError(
+            f"{printable(path.name)} is a {kind} file under another name: rename it to end in .{kind.lower()}."
+        )
+    if image.width * image.height > MAXIMUM_PIXELS:
+        raise _too_large(path)
+    if min(image.size) < MINIMUM_SIDE:
+        raise PhotoError(
+            f"{printable(path.name)} has only {image.width} × {image.height} pixels: take the photo again at full size."
+        )
+    return image
+
+
+def _kind(image: Image.Image) -> str:
+    # A phone's "multi picture" file is a JPEG with a second picture behind it.
+    return "JPEG" if image.format == "MPO" else str(image.format)
+
+
+def _upright_size(image: Image.Image) -> tuple[int, int]:
+    # Pillow turns a TIFF by itself, and gives its upright size from the start.
+    turned = _kind(image) != "TIFF" and image.getexif().get(_ORIENTATION_TAG, 1) in (5, 6, 7, 8)
+    return (image.height, image.width) if turned else (image.width, image.height)
+
+
+def _decode_upright(image: Image.Image, long_side: int) -> PixelArray:
+    if _kind(image) == "JPEG" and image.mode in ("RGB", "L"):
+        # 0.9: a photo that comes out a little under the working size is enlarged by a tenth at most.
+        wide, high = working_size(*image.size, long_side)
+        image.draft(image.mode, (max(1, int(0.9 * wide)), max(1, int(0.9 * high))))
+    profile = image.info.get("icc_profile")
+    image.load()
+    return np.asarray(_to_srgb(ImageOps.exif_transpose(image), profile), np.uint8)
 
 
 def _too_large(path: Path) -> PhotoError:
     return PhotoError(
-        f"{path.name} has more than {MAXIMUM_PIXELS // 1_000_000} million pixels: use a photo straight from the camera."
+        f"{printable(path.name)} has more than {MAXIMUM_PIXELS // 1_000_000} million pixels: "
+        "use a photo straight from the camera."
     )
 
 

@@ -47,7 +47,7 @@ class PhotoResult:
 
     patient: str
     visit: str
-    day: int
+    day: int | None
     view: str
     file: str
     sha256: str

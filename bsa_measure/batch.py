@@ -1,0 +1,96 @@
+"""Many photographs at once, over a ``concurrent.futures`` executor: this computer's cores, or a Dask cluster's."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, as_completed
+from typing import TypeVar
+
+from .errors import BsaMeasureError, StudyError
+
+Job = TypeVar("Job")
+Outcome = TypeVar("Outcome")
+
+_MOST_WORKERS = 8  # more processes than this fight over one disk
+
+
+def default_workers() -> int:
+    """As many processes as this computer has cores, within reason."""
+    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
+    return max(1, min(count, _MOST_WORKERS))
+
+
+def run(
+    work: Callable[[Job], Outcome], jobs: Sequence[Job], *, workers: int = 1, scheduler: str | None = None
+) -> Iterator[tuple[int, Outcome]]:
+    """Do every job; yields (index of the job, outcome) as they are done.
+
+    Stopping early (an error, Ctrl-C) lets the running jobs finish, drops the rest, and raises.
+
+    Args:
+        work: a function that can be sent to another process.
+        jobs: what to do.
+        workers: number of processes; 1 works in this one.
+        scheduler: address of a Dask scheduler whose workers see the same folders; overrides ``workers``.
+
+    Raises:
+        StudyError: a worker process was killed, or the scheduler cannot be reached.
+        BsaMeasureError: whatever a job raises.
+    """
+    if scheduler is None and (workers <= 1 or len(jobs) <= 1):
+        for index, job in enumerate(jobs):
+            yield index, work(job)
+        return
+    with _executor(min(workers, len(jobs)), scheduler) as executor:
+        futures: dict[Future[Outcome], int] = {executor.submit(work, job): i for i, job in enumerate(jobs)}
+        try:
+            for future in as_completed(futures):
+                yield futures.pop(future), future.result()
+        except BrokenExecutor as error:
+            raise StudyError(
+                "A worker process was ended from outside, most likely for want of memory: run again with --workers 1."
+            ) from error
+        finally:
+            for future in futures:
+                future.cancel()
+
+
+@contextlib.contextmanager
+def _executor(workers: int, scheduler: str | None) -> Iterator[Executor]:
+    if scheduler is not None:
+        with _dask_executor(scheduler) as executor:
+            yield executor
+        return
+    # spawn: the same on every system, and no copies of threads that OpenCV has started.
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_prepare_worker)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _prepare_worker() -> None:
+    # Ctrl-C reaches every process of the terminal; only the main one answers it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    import cv2
+
+    cv2.setNumThreads(1)  # one process a core already
+
+
+@contextlib.contextmanager
+def _dask_executor(address: str) -> Iterator[Executor]:
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise BsaMeasureError("--scheduler needs Dask: install it with  pip install bsa-measure[cluster]") from error
+    try:
+        client = Client(address, timeout="15s", set_as_default=False)
+    except (OSError, ValueError, TimeoutError) as error:
+        raise StudyError(f"No Dask scheduler answers at {address}: check the address.") from error
+    with client, client.get_executor() as executor:
+        yield executor

@@ -1,0 +1,428 @@
+"""The main job: a study folder in, tables and report out.
+
+Plan (what has to be done again), work (photograph by photograph, in parallel), assemble (pure), write. A
+photograph is done again only when it, its reading, the model, or what the protocol says about it has changed.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import hashlib
+import json
+import platform
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Final
+
+from . import __version__
+from .assemble import assemble
+from .batch import run
+from .errors import BsaMeasureError, ModelError
+from .files import printable, write_bytes, write_text
+from .photo import file_sha256
+from .photo_job import PhotoJob, PhotoOutcome, measure_photo
+from .protocol import Protocol
+from .quality import near_duplicate
+from .readings import NewReading, Reading, Readings
+from .results import PhotoResult, PhotoStatus, Provenance, StudyResults
+from .segment import Model, load_model
+from .study import PROTOCOL_FILE, PhotoFile, Study, open_study
+from .tables import tables
+
+MODEL_PREFIX: Final = "model:"
+_LIBRARIES: Final = ("numpy", "opencv-python-headless", "pillow")
+
+Progress = Callable[[int, int], None]
+"""Called with the number of photographs done and the number of all that have to be done."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Whose reading of a photograph counts: a stored one, or the model still to be asked."""
+
+    reader: str
+    reading: Reading | None
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One photograph: what has to be done, or why nothing can be."""
+
+    photo: PhotoFile
+    sha256: str = ""
+    problem: str = ""
+    choice: Choice | None = None
+    job: PhotoJob | None = None
+    stored: PhotoOutcome | None = None
+
+
+def measure(
+    folder: Path,
+    *,
+    workers: int = 1,
+    scheduler: str | None = None,
+    model: str | None = None,
+    photo_glob: str | None = None,
+    reader: str | None = None,
+    command: str = "measure",
+    progress: Progress | None = None,
+) -> StudyResults:
+    """Measure a study folder and write its ``results/``.
+
+    Args:
+        folder: the study folder.
+        workers: number of processes.
+        scheduler: address of a Dask scheduler instead.
+        model: name of a model other than the protocol's; refused where the protocol locks its model.
+        photo_glob: do only the photographs whose path under photos/ matches; the others stay as they are.
+        reader: use only this reader's readings.
+        command: what is written into provenance.json.
+        progress: called after every photograph.
+
+    Raises:
+        BsaMeasureError: the study, its protocol, its record or the model cannot be used, or the disk is full.
+    """
+    study = open_study(folder)
+    chosen = choose_model(study.protocol, model, reader)
+    record = Readings(folder)
+    plans = plan(study, record.all(), chosen, reader=reader, photo_glob=photo_glob)
+    outcomes = _work(study, record, plans, chosen, workers, scheduler, progress)
+    photos = _photo_results(plans, outcomes)
+    results = assemble(study, photos, _provenance(study, chosen, command, photos))
+    write_results(study, results, plans)
+    return results
+
+
+def choose_model(protocol: Protocol, name: str | None = None, reader: str | None = None) -> Model:
+    """The model that a study uses.
+
+    Raises:
+        ModelError: unknown, damaged, or not the one that the protocol locks.
+    """
+    if name is None and reader is not None and reader.startswith(MODEL_PREFIX):
+        name = reader.removeprefix(MODEL_PREFIX)
+    model = load_model(name or protocol.measure.model)
+    locked = protocol.measure.model_sha256
+    if locked and model.sha256 != locked:
+        raise ModelError(
+            f"study.toml locks the model {protocol.measure.model} with sha256 {locked[:12]}…, and {model.name} is "
+            f"{model.sha256[:12]}…: to change the model on purpose, set [measure] model and model_sha256 in study.toml."
+        )
+    return model
+
+
+def plan(
+    study: Study,
+    readings: Sequence[Reading],
+    model: Model,
+    *,
+    reader: str | None = None,
+    photo_glob: str | None = None,
+) -> list[Planned]:
+    """Decide for every photograph whose reading counts and whether it has to be done again."""
+    hashes = _hashes([photo for photo in study.photos if not photo.problem])
+    doubled = _doubled(study.photos, hashes)
+    by_photo: dict[str, list[Reading]] = {}
+    for reading in readings:
+        by_photo.setdefault(reading.photo_sha256, []).append(reading)
+    plans: list[Planned] = []
+    for photo in study.photos:
+        sha256, problem = hashes.get(photo.file, ("", photo.problem))
+        problem = problem or doubled.get(photo.file, "")
+        if problem:
+            plans.append(Planned(photo, sha256, problem))
+            continue
+        choice = _choose(by_photo.get(sha256, ()), study.protocol, model, reader)
+        if choice is None:
+            problem = (
+                f"{printable(photo.path.name)} has no reading by {reader}: import one, or measure without --reader."
+            )
+            plans.append(Planned(photo, sha256, problem))
+            continue
+        job = _job(study, photo, sha256, choice, model)
+        stored = _stored(study.folder, job, recorded=choice.reading is not None)
+        if stored is None and photo_glob is not None and not _matches(photo, photo_glob):
+            problem = f"{printable(photo.path.name)} is not measured yet: run measure without --photo."
+            plans.append(Planned(photo, sha256, problem))
+            continue
+        plans.append(Planned(photo, sha256, choice=choice, job=job, stored=stored))
+    return plans
+
+
+def _hashes(photos: Sequence[PhotoFile]) -> dict[str, tuple[str, str]]:
+    """File to (sha256, problem). Threads, because hashing waits for the disk."""
+
+    def one(photo: PhotoFile) -> tuple[str, str]:
+        try:
+            return file_sha256(photo.path), ""
+        except BsaMeasureError as error:
+            return "", str(error)
+
+    with ThreadPoolExecutor(4) as pool:
+        return dict(zip((photo.file for photo in photos), pool.map(one, photos), strict=True))
+
+
+def _doubled(photos: Iterable[PhotoFile], hashes: Mapping[str, tuple[str, str]]) -> dict[str, str]:
+    """Photographs that are the same file under several names, with the sentence for each.
+
+    Twice the same view of the same visit: the first is kept. Anything else: it is not known which name is
+    right, and all are refused.
+    """
+    groups: dict[str, list[PhotoFile]] = {}
+    for photo in photos:
+        sha256 = hashes.get(photo.file, ("", ""))[0]
+        if sha256:
+            groups.setdefault(sha256, []).append(photo)
+    problems: dict[str, str] = {}
+    for group in groups.values():
+        if len(group) == 1:
+            continue
+        same = len({(photo.patient, photo.day, photo.view) for photo in group}) == 1
+        for index, photo in enumerate(group):
+            other = group[0] if index else group[1]
+            if same and index == 0:
+                continue
+            remedy = "remove one of them." if same else "remove the one that is misnamed."
+            problems[photo.file] = f"{printable(photo.file)} is the same photo as {printable(other.file)}: {remedy}"
+    return problems
+
+
+def _choose(readings: Sequence[Reading], protocol: Protocol, model: Model, reader: str | None) -> Choice | None:
+    """The latest reading of the reader, or of the first kind in the protocol's order that there is."""
+    model_reader = MODEL_PREFIX + model.name
+    own = [r for r in readings if r.reader == model_reader and r.model_sha256 == model.sha256]
+    # The same model in another version of the program may draw other outlines: it is asked again.
+    current = next((r for r in reversed(own) if r.software == __version__), None)
+    from_model = Choice(model_reader, current)
+    if reader is not None:
+        if reader == model_reader:
+            return from_model
+        latest = next((r for r in reversed(readings) if r.reader == reader), None)
+        return Choice(reader, latest) if latest else None
+    for kind in protocol.measure.readings:
+        if kind == "model":
+            return from_model
+        latest = next((r for r in reversed(readings) if r.kind == kind), None)
+        if latest:
+            return Choice(latest.reader, latest)
+    return None
+
+
+def _job(study: Study, photo: PhotoFile, sha256: str, choice: Choice, model: Model) -> PhotoJob:
+    view = photo.shows
+    assert view is not None
+    settings, reading = study.protocol.measure, choice.reading
+    # A surface map was drawn for one view; under another name of the photograph it means nothing.
+    surfaces = reading.surfaces_sha256 if reading and reading.view == photo.view else ""
+    description = {
+        "version": __version__,
+        "photo": sha256,
+        "name": photo.path.name,  # problems name the file
+        "view": [photo.view, view.model_dump(mode="json")],
+        "surfaces": study.chart.surfaces,
+        "long_side": settings.working_long_side,
+        "geometry": settings.geometry,
+        "quality": study.protocol.quality.model_dump(mode="json"),
+        # A model answers the same photo with the same mask, so its name stands for the mask before there is one.
+        "mask": [reading.mask_sha256, surfaces] if reading and reading.kind != "model" else model.sha256,
+        "overlay": photo.overlay,
+    }
+    key = hashlib.sha256(json.dumps(description, sort_keys=True).encode()).hexdigest()[:32]
+    return PhotoJob(
+        folder=study.folder,
+        file=photo.file,
+        view_name=photo.view,
+        view=view,
+        chart=study.chart,
+        long_side=settings.working_long_side,
+        geometry=settings.geometry,
+        limits=study.protocol.quality,
+        model=model.name,
+        mask_sha256=reading.mask_sha256 if reading else "",
+        surfaces_sha256=surfaces,
+        overlay=f"results/{photo.overlay}",
+        thumbnail=f"results/cache/{key}.jpg",
+    )
+
+
+def _stored_path(folder: Path, job: PhotoJob) -> Path:
+    return (folder / job.thumbnail).with_suffix(".json")
+
+
+def _stored(folder: Path, job: PhotoJob, *, recorded: bool) -> PhotoOutcome | None:
+    """What an earlier run found for the same job, if all of it is still there and its reading is in the record."""
+    try:
+        outcome = PhotoOutcome.from_json(json.loads(_stored_path(folder, job).read_bytes()))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    if outcome.verdict == "refused":
+        return outcome
+    drawn = (folder / job.overlay).is_file() and (folder / job.thumbnail).is_file()
+    return outcome if drawn and recorded else None
+
+
+def _matches(photo: PhotoFile, glob: str) -> bool:
+    return fnmatch.fnmatch(photo.file.removeprefix("photos/"), glob) or fnmatch.fnmatch(photo.path.name, glob)
+
+
+def _work(
+    study: Study,
+    record: Readings,
+    plans: Sequence[Planned],
+    model: Model,
+    workers: int,
+    scheduler: str | None,
+    progress: Progress | None,
+) -> dict[str, PhotoOutcome]:
+    """Do what has to be done; every outcome is recorded and stored as soon as it is there."""
+    outcomes = {p.photo.file: p.stored for p in plans if p.stored is not None}
+    todo = [p for p in plans if p.job is not None and p.stored is None]
+    jobs = [p.job for p in todo if p.job is not None]
+    if progress:
+        progress(0, len(todo))
+    for done, (index, found) in enumerate(run(measure_photo, jobs, workers=workers, scheduler=scheduler), start=1):
+        planned, job = todo[index], jobs[index]
+        assert planned.choice is not None
+        if planned.choice.reading is None and found.mask_sha256:
+            record.add([_model_reading(study, planned, found, model)])
+        write_bytes(_stored_path(study.folder, job), json.dumps(found.to_json()).encode())
+        outcomes[planned.photo.file] = found
+        if progress:
+            progress(done, len(todo))
+    return outcomes
+
+
+def _model_reading(study: Study, planned: Planned, outcome: PhotoOutcome, model: Model) -> NewReading:
+    photo = planned.photo
+    return NewReading(
+        kind="model",
+        reader=MODEL_PREFIX + model.name,
+        photo_sha256=planned.sha256,
+        patient=photo.patient,
+        visit=photo.visit,
+        view=photo.view,
+        mask_sha256=outcome.mask_sha256,
+        software=__version__,
+        protocol_sha256=study.protocol.sha256,
+        reason="automatic",
+        model_sha256=model.sha256,
+        certainty=outcome.certainty,
+    )
+
+
+def _photo_results(plans: Sequence[Planned], outcomes: Mapping[str, PhotoOutcome]) -> list[PhotoResult]:
+    twins = _near_duplicates(plans, outcomes)
+    return [_photo_result(p, outcomes.get(p.photo.file), twins.get(p.photo.file)) for p in plans]
+
+
+def _photo_result(planned: Planned, outcome: PhotoOutcome | None, twin: str | None) -> PhotoResult:
+    photo, choice = planned.photo, planned.choice
+    problems = outcome.problems if outcome else (planned.problem,)
+    if twin is not None:
+        problems = (*problems, f"Looks the same as {printable(twin)}: check that each is under its right name.")
+    status = _status(choice, outcome, problems)
+    used = outcome if status != "refused" else None
+    return PhotoResult(
+        patient=photo.patient,
+        visit=photo.visit,
+        day=photo.day,
+        view=photo.view,
+        file=photo.file,
+        sha256=planned.sha256,
+        status=status,
+        problems=problems,
+        reader=choice.reader if used and choice else "",
+        areas=dict(used.areas or {}) if used else {},
+        certainty=_certainty(planned, used) if used else None,
+        mask_sha256=used.mask_sha256 if used else "",
+        overlay=photo.overlay if outcome is not None and outcome.verdict != "refused" else "",
+    )
+
+
+def _status(choice: Choice | None, outcome: PhotoOutcome | None, problems: Sequence[str]) -> PhotoStatus:
+    if choice is None or outcome is None or outcome.verdict == "refused":
+        return "refused"
+    if not choice.reader.startswith(MODEL_PREFIX):
+        return "measured"  # whoever outlined the photograph by hand has judged it fit to be read
+    if outcome.verdict == "retake":
+        return "refused"
+    return "needs-review" if problems else "measured"
+
+
+def _certainty(planned: Planned, outcome: PhotoOutcome) -> float | None:
+    reading = planned.choice.reading if planned.choice else None
+    return outcome.certainty if reading is None else reading.certainty
+
+
+def _near_duplicates(plans: Sequence[Planned], outcomes: Mapping[str, PhotoOutcome]) -> dict[str, str]:
+    """Photographs of one visit that look alike under different views, each with the other's file."""
+    twins: dict[str, str] = {}
+    visits: dict[tuple[str, str], list[tuple[PhotoFile, int]]] = {}
+    for planned in plans:
+        outcome = outcomes.get(planned.photo.file)
+        if outcome is not None and outcome.fingerprint is not None:
+            key = (planned.photo.patient, planned.photo.visit)
+            visits.setdefault(key, []).append((planned.photo, outcome.fingerprint))
+    for photos in visits.values():
+        for i, (a, fingerprint) in enumerate(photos):
+            for b, other in photos[i + 1 :]:
+                if a.view != b.view and near_duplicate(fingerprint, other):
+                    twins.setdefault(a.file, b.file)
+                    twins.setdefault(b.file, a.file)
+    return twins
+
+
+def _provenance(study: Study, model: Model, command: str, photos: Sequence[PhotoResult]) -> Provenance:
+    statuses = [photo.status for photo in photos]
+    file_hash = hashlib.sha256((study.folder / PROTOCOL_FILE).read_bytes()).hexdigest()
+    return Provenance(
+        version=__version__,
+        model=model.name,
+        model_sha256=model.sha256,
+        protocol=study.protocol.trial.name,
+        protocol_sha256=study.protocol.sha256,
+        protocol_file_sha256=file_hash,
+        chart=study.chart.name,
+        command=command,
+        counts={
+            "patients": len(study.patients),
+            "photos": len(photos),
+            "measured": statuses.count("measured"),
+            "needs_review": statuses.count("needs-review"),
+            "refused": statuses.count("refused"),
+        },
+        libraries={"python": platform.python_version(), **{name: metadata.version(name) for name in _LIBRARIES}},
+        measured_utc=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+def write_results(study: Study, results: StudyResults, plans: Sequence[Planned]) -> None:
+    """Write tables, report and provenance, and remove pictures of photographs that are gone.
+
+    Raises:
+        StudyError: the study folder cannot be written to.
+    """
+    from .report.page import render_report
+
+    folder = study.results
+    for name, text in tables(results).items():
+        write_text(folder / name, text)
+    thumbnails = {p.photo.overlay: study.folder / p.job.thumbnail for p in plans if p.job is not None}
+    pictures: dict[str, bytes] = {}
+    if study.protocol.report.pictures:
+        pictures = {overlay: path.read_bytes() for overlay, path in thumbnails.items() if path.is_file()}
+    write_text(folder / "report.html", render_report(results, pictures))
+    provenance = {**vars(results.provenance)}
+    write_text(folder / "provenance.json", json.dumps(provenance, indent=2, sort_keys=True) + "\n")
+    kept = {folder / photo.overlay for p in results.patients for photo in p.photos if photo.overlay}
+    for plan_ in plans:
+        if plan_.job is not None:
+            kept |= {study.folder / plan_.job.thumbnail, _stored_path(study.folder, plan_.job)}
+    for place in ("overlays", "cache"):
+        for path in (folder / place).rglob("*"):
+            if path.is_file() and path not in kept:
+                path.unlink(missing_ok=True)

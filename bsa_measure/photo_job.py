@@ -1,0 +1,186 @@
+"""The work on one photograph: read, judge quality, find classes, add up areas, draw the outline picture.
+
+A job is a pure description that can be sent to another process or computer; an outcome is small and can be
+stored. What a job writes (mask, overlay) is written atomically, so that stopping at any moment leaves only
+whole files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from .chart import Chart
+from .errors import MaskError, PhotoError
+from .files import write_bytes
+from .fractions import Areas, areas_on_surface
+from .geometry import Geometry, area_weight
+from .photo import Photo, read_photo
+from .protocol import View
+from .quality import judge, photo_fingerprint
+from .quality_limits import QualityLimits
+from .readings import check_classes, load_mask, store_mask
+from .report.overlay import draw_overlay, thumbnail
+from .segment import load_model, segment
+from .surfaces import surface_map, surface_number
+
+OVERLAY_LONG_SIDE = 1024
+
+
+@dataclass(frozen=True)
+class PhotoJob:
+    """Everything needed to measure one photograph.
+
+    Attributes:
+        folder: the study folder.
+        file: the photograph, as a path inside it.
+        view_name, view: the standard photograph it is.
+        chart: numbers the surfaces.
+        long_side: of the working image, in pixels.
+        geometry: how much skin a pixel stands for.
+        limits: of photograph quality.
+        model: name of the model that is asked when there is no mask yet.
+        mask_sha256: a stored reading's mask; empty: ask the model.
+        surfaces_sha256: a stored reading's surface map; empty: the automatic split.
+        overlay: where the outline picture goes, as a path inside the study folder.
+        thumbnail: where its small copy goes, likewise.
+    """
+
+    folder: Path
+    file: str
+    view_name: str
+    view: View
+    chart: Chart
+    long_side: int
+    geometry: Geometry
+    limits: QualityLimits
+    model: str
+    mask_sha256: str
+    surfaces_sha256: str
+    overlay: str
+    thumbnail: str
+
+
+@dataclass(frozen=True)
+class PhotoOutcome:
+    """What a job found.
+
+    Attributes:
+        verdict: ``usable``, ``warn`` or ``retake``; ``refused`` when the photograph could not be read at all.
+        problems: sentences a nurse can act on.
+        areas: surface name to areas, in units of the frame.
+        mask_sha256: of the mask used; empty when refused.
+        certainty: of the model, if the model was asked.
+        fingerprint: of the picture, for finding near-duplicates.
+    """
+
+    verdict: str
+    problems: tuple[str, ...] = ()
+    areas: Mapping[str, Areas] | None = None
+    mask_sha256: str = ""
+    certainty: float | None = None
+    fingerprint: int | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain values, to be stored."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> PhotoOutcome:
+        """The reverse of :meth:`to_json`.
+
+        Raises:
+            KeyError, TypeError, ValueError: not such values.
+        """
+        areas = data["areas"]
+        return cls(
+            verdict=str(data["verdict"]),
+            problems=tuple(data["problems"]),
+            areas=None if areas is None else {name: Areas(**values) for name, values in areas.items()},
+            mask_sha256=str(data["mask_sha256"]),
+            certainty=data["certainty"],
+            fingerprint=data["fingerprint"],
+        )
+
+
+def measure_photo(job: PhotoJob) -> PhotoOutcome:
+    """Do the work on one photograph. A photograph that cannot be used gives an outcome that says why.
+
+    Raises:
+        StudyError: the study folder cannot be written to, which ends the whole batch.
+        MaskError: a stored mask is missing or damaged, likewise.
+        ModelError: the model cannot be loaded, likewise.
+    """
+    try:
+        photo = read_photo(job.folder / job.file, long_side=job.long_side)
+    except PhotoError as error:
+        return PhotoOutcome("refused", (str(error),))
+    labels, certainty = _labels(job, photo)
+    mask_sha256 = job.mask_sha256 or store_mask(job.folder, labels)
+    drawn = draw_overlay(photo.pixels, labels, long_side=OVERLAY_LONG_SIDE)
+    write_bytes(job.folder / job.overlay, thumbnail(drawn, OVERLAY_LONG_SIDE))
+    write_bytes(job.folder / job.thumbnail, thumbnail(drawn))
+    quality = judge(photo, labels, job.view_name, job.limits)
+    return PhotoOutcome(
+        verdict=quality.verdict,
+        problems=quality.problems,
+        areas=view_areas(labels, _surfaces(job, labels), job.view, job.chart, job.geometry),
+        mask_sha256=mask_sha256,
+        certainty=certainty,
+        fingerprint=photo_fingerprint(photo.pixels),
+    )
+
+
+def inspect_photo(job: PhotoJob) -> PhotoOutcome:
+    """Judge one photograph's quality; measures nothing and writes nothing. Raises ModelError as measure_photo."""
+    try:
+        photo = read_photo(job.folder / job.file, long_side=job.long_side)
+    except PhotoError as error:
+        return PhotoOutcome("refused", (str(error),))
+    labels, _ = _labels(job, photo)
+    quality = judge(photo, labels, job.view_name, job.limits)
+    return PhotoOutcome(quality.verdict, quality.problems)
+
+
+def _labels(job: PhotoJob, photo: Photo) -> tuple[npt.NDArray[np.uint8], float | None]:
+    """The classes of every pixel, from the stored reading or from the model, and how certain the model is."""
+    height, width = photo.pixels.shape[:2]
+    if not job.mask_sha256:
+        segmentation = segment(load_model(job.model), photo.pixels)
+        return segmentation.labels, segmentation.certainty
+    labels = load_mask(job.folder, job.mask_sha256)
+    check_classes(labels, job.file)
+    # The protocol's working size may have changed since the mask was stored.
+    return labels if labels.shape == (height, width) else resize_mask(labels, width, height), None
+
+
+def view_areas(
+    labels: npt.NDArray[np.uint8],
+    surfaces: npt.NDArray[np.uint8],
+    view: View,
+    chart: Chart,
+    geometry: Geometry,
+) -> dict[str, Areas]:
+    """Areas of every surface that a view shows, from its (height, width) uint8 classes and surface map."""
+    weight = area_weight(labels, geometry)
+    return {name: areas_on_surface(labels, surfaces == surface_number(name, chart), weight) for name in view.surfaces}
+
+
+def resize_mask(labels: npt.NDArray[np.uint8], width: int, height: int) -> npt.NDArray[np.uint8]:
+    """A (height, width) uint8 mask at another size, each pixel the class of the nearest one."""
+    return np.asarray(cv2.resize(labels, (width, height), interpolation=cv2.INTER_NEAREST_EXACT), np.uint8)
+
+
+def _surfaces(job: PhotoJob, labels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    if not job.surfaces_sha256:
+        return surface_map(labels, job.view, job.chart)
+    surfaces = load_mask(job.folder, job.surfaces_sha256)
+    if int(surfaces.max(initial=0)) > len(job.chart.surfaces):
+        raise MaskError(f"The surface map of {job.file} names a surface that the chart does not have: draw it again.")
+    return resize_mask(surfaces, labels.shape[1], labels.shape[0]) if surfaces.shape != labels.shape else surfaces

@@ -1,0 +1,365 @@
+"""The study folder: what lies where, and what its names and tables mean.
+
+    my-study/
+      study.toml  patients.csv  uninvolved.csv
+      photos/PATIENT/VISIT/VIEW[-n].jpg
+      masks/  readings.db  results/  [truth/]
+
+Reading a study never fails because of one bad file: what cannot be used is listed with a sentence, and the
+rest goes on.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .chart import Chart
+from .errors import StudyError
+from .files import printable, read_table, write_text
+from .photo import LATER_SUFFIXES, SUFFIXES
+from .protocol import Protocol, View, load_protocol, protocol_text, suggestion
+from .results import Patient, TrueVisit, visit_label
+
+PROTOCOL_FILE = "study.toml"
+PATIENT_COLUMNS = ("patient", "age_years", "index_day", "sex", "height_cm", "weight_kg")
+UNINVOLVED_COLUMNS = ("patient", "visit", "surface")
+EVERY_SURFACE = "*"
+"""In uninvolved.csv: every surface of this visit that has no photograph."""
+
+_VISIT = re.compile(r"[Dd]([+-]?\d{1,4})")
+_VIEW = re.compile(r"(?P<view>.+?)(?:-(?P<number>\d+))?")
+
+
+@dataclass(frozen=True)
+class PhotoFile:
+    """A file under photos/ and what its place says.
+
+    Attributes:
+        path: where it lies.
+        file: path inside the study folder, with forward slashes.
+        patient, visit, view: as named by the folders and the file; ``visit`` normalised where it is a study day.
+        day: study day; None when the visit's folder is misnamed.
+        shows: the view's definition; None when the view is unknown.
+        overlay: where its overlay picture goes inside ``results/``.
+        problem: why the photograph cannot be measured, as a sentence; empty when it can.
+    """
+
+    path: Path
+    file: str
+    patient: str
+    visit: str
+    view: str
+    day: int | None
+    shows: View | None
+    overlay: str
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study folder as read; see :func:`open_study`.
+
+    Attributes:
+        folder: the study folder.
+        protocol, chart: what study.toml fixes.
+        patients: by identifier, in the order of patients.csv.
+        photos: every photograph, sorted by patient, day and the protocol's order of views.
+        uninvolved: (patient, day) to the surfaces declared free of lesions.
+        truth: (patient, day) to the known truth, for phantoms.
+        problems: sentences about tables and files out of place.
+    """
+
+    folder: Path
+    protocol: Protocol
+    chart: Chart
+    patients: Mapping[str, Patient]
+    photos: tuple[PhotoFile, ...]
+    uninvolved: Mapping[tuple[str, int], frozenset[str]]
+    truth: Mapping[tuple[str, int], TrueVisit] = field(default_factory=dict)
+    problems: tuple[str, ...] = ()
+
+    @property
+    def results(self) -> Path:
+        """Folder of everything that is computed."""
+        return self.folder / "results"
+
+
+def parse_visit(text: str) -> int | None:
+    """Study day of a visit name such as ``D7``, ``D07`` or ``D-2``; None for anything else."""
+    match = _VISIT.fullmatch(text.strip())
+    return int(match[1]) if match else None
+
+
+def parse_view(stem: str) -> str:
+    """View of a file stem such as ``trunk-anterior`` or ``Trunk-Anterior-2``."""
+    match = _VIEW.fullmatch(stem.strip().lower())
+    return match["view"] if match else stem
+
+
+def init_study(folder: Path, protocol: str = "lysyme") -> None:
+    """Write a new study folder with a commented protocol and empty tables.
+
+    Raises:
+        StudyError: the folder already holds a study, or cannot be written to.
+        ProtocolError: there is no protocol of this name.
+    """
+    text = protocol_text(protocol)
+    if (folder / PROTOCOL_FILE).exists():
+        raise StudyError(f"{folder.name} already holds a study ({PROTOCOL_FILE}): choose another folder.")
+    write_text(folder / "patients.csv", ",".join(PATIENT_COLUMNS) + "\n")
+    write_text(folder / "uninvolved.csv", ",".join(UNINVOLVED_COLUMNS) + "\n")
+    try:
+        (folder / "photos").mkdir(exist_ok=True)
+    except OSError as error:
+        raise StudyError(f"{folder.name} cannot be written to: choose another folder.") from error
+    # Last, so that a folder is a study only when it is complete.
+    write_text(folder / PROTOCOL_FILE, text)
+
+
+def open_study(folder: Path) -> Study:
+    """Read a study folder: protocol, tables and the names of its photographs (not yet the photographs).
+
+    Raises:
+        StudyError: not a study folder, or patients.csv cannot be used at all.
+        ProtocolError, ChartError: study.toml or its chart is wrong.
+    """
+    if not (folder / PROTOCOL_FILE).is_file():
+        raise StudyError(f"{folder.name or folder} is not a study folder (no {PROTOCOL_FILE}): run 'bsa-measure init'.")
+    protocol, chart = load_protocol(folder / PROTOCOL_FILE)
+    problems: list[str] = []
+    patients, refused = _read_patients(folder / "patients.csv", chart, problems)
+    photos = _read_photos(folder / "photos", protocol, chart, patients, refused, problems)
+    uninvolved = _read_uninvolved(folder / "uninvolved.csv", chart, patients, problems)
+    truth = _read_truth(folder / "truth" / "visits.csv", problems)
+    return Study(folder, protocol, chart, patients, photos, uninvolved, truth, tuple(problems))
+
+
+def _read_patients(path: Path, chart: Chart, problems: list[str]) -> tuple[dict[str, Patient], dict[str, str]]:
+    """Patients that can be measured, and the reason for each that cannot."""
+    patients: dict[str, Patient] = {}
+    refused: dict[str, str] = {}
+    for row in read_table(path, ("patient", "age_years")):
+        name = row["patient"]
+        try:
+            patient = _patient(name, row, chart)
+            if name in patients:
+                raise StudyError(f"patients.csv lists the patient {name!r} twice: keep one row.")
+        except StudyError as error:
+            problems.append(str(error))
+            patients.pop(name, None)
+            refused.setdefault(name, str(error))
+            continue
+        if name not in refused:
+            patients[name] = patient
+    return patients, refused
+
+
+def _patient(name: str, row: Mapping[str, str], chart: Chart) -> Patient:
+    if not name or name.startswith(".") or any(c in '/\\:*?"<>|' or ord(c) < 32 for c in name):
+        raise StudyError(f"patients.csv: {name!r} cannot be a patient's identifier: use letters, digits, - and _.")
+    age = _number(row, "age_years", name)
+    if age is None:
+        raise StudyError(
+            f"patients.csv gives no age_years for the patient {name!r}: the chart depends on it, fill it in."
+        )
+    if not chart.from_age[0] <= age <= 130:
+        raise StudyError(f"patients.csv: age_years {age:g} of the patient {name!r} cannot be right: correct it.")
+    index_day = _number(row, "index_day", name)
+    if index_day is not None and index_day != int(index_day):
+        raise StudyError(f"patients.csv: index_day of the patient {name!r} must be a whole study day, e.g. -4.")
+    return Patient(
+        patient=name,
+        age_years=age,
+        index_day=None if index_day is None else int(index_day),
+        sex=row.get("sex", ""),
+        height_cm=_number(row, "height_cm", name),
+        weight_kg=_number(row, "weight_kg", name),
+    )
+
+
+def _number(row: Mapping[str, str], column: str, patient: str) -> float | None:
+    text = row.get(column, "")
+    if not text:
+        return None
+    try:
+        value = float(text.replace(",", "."))
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise StudyError(f"patients.csv: {column} of the patient {patient!r} is not a number ({text!r}): correct it.")
+    return value
+
+
+def _read_photos(
+    folder: Path,
+    protocol: Protocol,
+    chart: Chart,
+    patients: Mapping[str, Patient],
+    refused: Mapping[str, str],
+    problems: list[str],
+) -> tuple[PhotoFile, ...]:
+    found: list[PhotoFile] = []
+    overlays: set[str] = set()
+    for patient in _entries(folder, problems):
+        if not patient.is_dir():
+            problems.append(_out_of_place(patient, folder))
+            continue
+        for visit in _entries(Path(patient.path), problems):
+            if not visit.is_dir():
+                problems.append(_out_of_place(visit, folder))
+                continue
+            for entry in _entries(Path(visit.path), problems):
+                suffix = Path(entry.name).suffix.lower()
+                if entry.is_dir() or suffix not in SUFFIXES + LATER_SUFFIXES:
+                    problems.append(_out_of_place(entry, folder))
+                    continue
+                photo = _photo_file(Path(entry.path), folder, protocol, chart, overlays)
+                problem = _photo_problem(photo, protocol, chart, patients, refused)
+                found.append(photo if not problem else PhotoFile(**{**photo.__dict__, "problem": problem}))
+    order = {view: index for index, view in enumerate(protocol.views)}
+    patient_order = {patient: index for index, patient in enumerate(patients)}
+
+    def key(photo: PhotoFile) -> tuple[int, str, float, int, str]:
+        day = math.inf if photo.day is None else photo.day
+        return (
+            patient_order.get(photo.patient, len(patient_order)),
+            photo.patient,
+            day,
+            order.get(photo.view, len(order)),
+            photo.file,
+        )
+
+    return tuple(sorted(found, key=key))
+
+
+def _entries(folder: Path, problems: list[str]) -> Iterator[os.DirEntry[str]]:
+    """A folder's entries by name; hidden files and links are left out, links with a sentence."""
+    try:
+        with os.scandir(folder) as scan:
+            entries = sorted(scan, key=lambda entry: entry.name)
+    except FileNotFoundError:
+        return
+    except OSError:
+        problems.append(f"The folder {folder.name} cannot be opened: check that you may read it.")
+        return
+    for entry in entries:
+        if entry.name.startswith((".", "~")) or entry.name.lower() in ("thumbs.db", "desktop.ini"):
+            continue
+        if entry.is_symlink():
+            problems.append(f"{printable(entry.name)} in {folder.name} is a link: put the photo itself there.")
+            continue
+        yield entry
+
+
+def _out_of_place(entry: os.DirEntry[str], photos: Path) -> str:
+    place = printable(Path(entry.path).relative_to(photos).as_posix())
+    return f"photos/{place} is not a photo at photos/PATIENT/VISIT/VIEW.jpg: move or rename it."
+
+
+def _photo_file(path: Path, photos: Path, protocol: Protocol, chart: Chart, overlays: set[str]) -> PhotoFile:
+    patient, visit_folder = path.parent.parent.name, path.parent.name
+    day = parse_visit(visit_folder)
+    visit = visit_folder if day is None else visit_label(day)
+    view = parse_view(path.stem)
+    overlay = f"overlays/{patient}/{visit}/{path.stem}.jpg"
+    if overlay.lower() in overlays:  # the same stem twice: VIEW.jpg and VIEW.png, or D7 and D07
+        overlay = f"overlays/{patient}/{visit_folder}/{path.name}.jpg"
+    overlays.add(overlay.lower())
+    file = path.relative_to(photos.parent).as_posix()
+    return PhotoFile(path, file, patient, visit, view, day, protocol.view(view, chart), overlay)
+
+
+def _photo_problem(
+    photo: PhotoFile,
+    protocol: Protocol,
+    chart: Chart,
+    patients: Mapping[str, Patient],
+    refused: Mapping[str, str],
+) -> str:
+    name = printable(photo.path.name)
+    if photo.patient in refused:
+        return refused[photo.patient]
+    if photo.patient not in patients:
+        near = suggestion(photo.patient, patients)
+        return f"{name} lies in the folder of {printable(photo.patient)!r}, who is not in patients.csv{near}."
+    if photo.day is None:
+        return (
+            f"{name} lies in the folder {printable(photo.visit)!r}, which is not a study day: name it like D07 or D-2."
+        )
+    if not protocol.visits.first_day <= photo.day <= protocol.visits.last_day:
+        first, last = protocol.visits.first_day, protocol.visits.last_day
+        return f"{name} is dated {photo.visit}, outside the protocol's D{first} to D{last}: correct the folder's name."
+    if photo.shows is None:
+        near = suggestion(photo.view, [*protocol.views, *chart.surfaces])
+        return f"{name} is not the name of a view{near}; 'bsa-measure check' lists the views."
+    missing = [surface for surface in photo.shows.surfaces if surface not in chart.surfaces]
+    if missing:
+        return f"{name}: the view {photo.view} shows {missing[0]!r}, which the chart {chart.title} does not have."
+    if photo.path.suffix.lower() in LATER_SUFFIXES:
+        return f"{name} is in a format that is not read yet: export it as JPEG."
+    return ""
+
+
+def _read_uninvolved(
+    path: Path, chart: Chart, patients: Mapping[str, Patient], problems: list[str]
+) -> dict[tuple[str, int], frozenset[str]]:
+    if not path.exists():
+        return {}
+    declared: dict[tuple[str, int], frozenset[str]] = {}
+    try:
+        rows = read_table(path, UNINVOLVED_COLUMNS)
+    except StudyError as error:
+        problems.append(str(error))
+        return {}
+    for row in rows:
+        patient, surface, day = row["patient"], row["surface"].lower(), parse_visit(row["visit"])
+        if patient not in patients:
+            problems.append(f"uninvolved.csv names the patient {patient!r}, who is not in patients.csv: correct it.")
+        elif day is None:
+            problems.append(f"uninvolved.csv: {row['visit']!r} is not a visit: write it like D07 or D-2.")
+        elif surface != EVERY_SURFACE and surface not in chart.surfaces:
+            near = suggestion(surface, chart.surfaces)
+            problems.append(f"uninvolved.csv: {surface!r} is not a surface of the chart {chart.title}{near}.")
+        else:
+            named = frozenset(chart.surfaces) if surface == EVERY_SURFACE else frozenset([surface])
+            declared[patient, day] = declared.get((patient, day), frozenset()) | named
+    return declared
+
+
+def _read_truth(path: Path, problems: list[str]) -> dict[tuple[str, int], TrueVisit]:
+    if not path.exists():
+        return {}
+    truth: dict[tuple[str, int], TrueVisit] = {}
+    try:
+        for row in read_table(path, ("patient", "visit", "detached_bsa_percent")):
+            day = parse_visit(row["visit"])
+            if day is not None:
+                healed = row.get("reepithelialised_bsa_percent", "")
+                truth[row["patient"], day] = TrueVisit(
+                    float(row["detached_bsa_percent"]), float(healed) if healed else None
+                )
+    except (StudyError, ValueError) as error:
+        problems.append(f"truth/visits.csv cannot be used and is left out ({error}).")
+        return {}
+    return truth
+
+
+def missing_views(study: Study, patient: str, day: int, shown: Collection[str]) -> tuple[str, ...]:
+    """Planned views of a visit that are still to be taken.
+
+    Args:
+        shown: surfaces that a usable photograph of this visit shows.
+
+    Returns:
+        The views of which a surface is neither shown nor declared uninvolved, in the protocol's order.
+    """
+    if study.protocol.measure.unphotographed == "uninvolved":
+        return ()
+    settled = {*shown, *study.uninvolved.get((patient, day), ())}
+    views = study.protocol.views
+    return tuple(name for name in study.protocol.planned_views if not settled.issuperset(views[name].surfaces))

@@ -1,0 +1,185 @@
+"""The tables of ``results/``: every column's name and how it is filled, stated once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from .files import table_text
+from .results import PatientResult, PhotoResult, StudyResults, visit_label
+
+Row = Mapping[str, object]
+
+PHOTO_COLUMNS: Final = ("patient", "visit", "day", "view", "file", "sha256", "status", "problems", "reader")
+SURFACE_COLUMNS: Final = (
+    "patient",
+    "visit",
+    "day",
+    "surface",
+    "weight_percent",
+    "detached_fraction",
+    "reepithelialised_fraction",
+    "assessable_fraction",
+    "photos",
+    "reader",
+    "status",
+)
+VISIT_COLUMNS: Final = (
+    "patient",
+    "visit",
+    "day",
+    "detached_bsa_percent",
+    "detached_bsa_low",
+    "detached_bsa_high",
+    "reepithelialised_bsa_percent",
+    "surfaces_seen",
+    "surfaces_unseen",
+    "reepithelialised_bsa_low",
+    "reepithelialised_bsa_high",
+    "surfaces_uninvolved",
+    "missing_views",
+)
+ENDPOINT_COLUMNS: Final = (
+    "patient",
+    "visit",
+    "day",
+    "max_detached_bsa_percent",
+    "max_visit",
+    "ever_detached_bsa_percent",
+    "healed_percent",
+    "healed_low",
+    "healed_high",
+    "reepithelialised_percent",
+    "probability_of_response",
+    "response",
+    "reason",
+    "detached_bsa_percent",
+    "reepithelialised_low",
+    "reepithelialised_high",
+    "flags",
+)
+PATIENT_COLUMNS: Final = (
+    "patient",
+    "age_years",
+    "chart_column",
+    "eligible",
+    "eligible_visit",
+    "category",
+    "max_detached_bsa_percent",
+    "eligible_reason",
+)
+
+
+def tables(results: StudyResults) -> dict[str, str]:
+    """File name to the text of every table."""
+    patients = results.patients
+    return {
+        "photos.csv": table_text(PHOTO_COLUMNS, _photo_rows(results)),
+        "surfaces.csv": table_text(SURFACE_COLUMNS, (row for p in patients for row in _surface_rows(p))),
+        "visits.csv": table_text(VISIT_COLUMNS, (row for p in patients for row in _visit_rows(p))),
+        "endpoints.csv": table_text(ENDPOINT_COLUMNS, (row for p in patients for row in _endpoint_rows(p))),
+        "patients.csv": table_text(PATIENT_COLUMNS, map(_patient_row, patients)),
+    }
+
+
+def _photo_rows(results: StudyResults) -> Iterable[Row]:
+    photos = [photo for patient in results.patients for photo in patient.photos] + list(results.refused_photos)
+    for photo in photos:
+        yield {
+            "patient": photo.patient,
+            "visit": photo.visit,
+            "day": photo.day,
+            "view": photo.view,
+            "file": photo.file,
+            "sha256": photo.sha256,
+            "status": photo.status,
+            "problems": " ".join(photo.problems),
+            "reader": photo.reader,
+        }
+
+
+def _surface_rows(result: PatientResult) -> Iterable[Row]:
+    for visit in result.visits:
+        readers = _readers(result.photos, visit.day)
+        for surface in visit.surfaces:
+            detached, healed = surface.detached, surface.reepithelialised
+            yield {
+                "patient": result.patient.patient,
+                "visit": visit_label(visit.day),
+                "day": visit.day,
+                "surface": surface.surface,
+                "weight_percent": surface.weight,
+                "detached_fraction": detached.point if detached else None,
+                "reepithelialised_fraction": healed.point if healed else None,
+                "assessable_fraction": surface.assessable_fraction,
+                "photos": surface.photos,
+                "reader": readers.get(surface.surface, ""),
+                "status": surface.status,
+            }
+
+
+def _readers(photos: Iterable[PhotoResult], day: int) -> dict[str, str]:
+    """Surface to whose readings of this day it comes from, joined when several."""
+    names: dict[str, set[str]] = {}
+    for photo in photos:
+        if photo.day == day and photo.status != "refused":
+            for surface in photo.areas:
+                names.setdefault(surface, set()).add(photo.reader)
+    return {surface: "; ".join(sorted(readers)) for surface, readers in names.items()}
+
+
+def _visit_rows(result: PatientResult) -> Iterable[Row]:
+    for visit in result.visits:
+        detached, healed = visit.detached, visit.reepithelialised
+        yield {
+            "patient": result.patient.patient,
+            "visit": visit_label(visit.day),
+            "day": visit.day,
+            "detached_bsa_percent": detached.point if detached else None,
+            "detached_bsa_low": detached.low if detached else None,
+            "detached_bsa_high": detached.high if detached else None,
+            "reepithelialised_bsa_percent": healed.point if healed else None,
+            "reepithelialised_bsa_low": healed.low if healed else None,
+            "reepithelialised_bsa_high": healed.high if healed else None,
+            "surfaces_seen": len(visit.having("seen")),
+            "surfaces_unseen": len(visit.having("unseen")),
+            "surfaces_uninvolved": len(visit.having("uninvolved")),
+            "missing_views": " ".join(result.missing_views.get(visit.day, ())),
+        }
+
+
+def _endpoint_rows(result: PatientResult) -> Iterable[Row]:
+    for healing, call in result.calls:
+        healed, covered = healing.healed, healing.reepithelialised
+        yield {
+            "patient": result.patient.patient,
+            "visit": visit_label(healing.day),
+            "day": healing.day,
+            "max_detached_bsa_percent": healing.peak,
+            "max_visit": None if healing.peak_day is None else visit_label(healing.peak_day),
+            "ever_detached_bsa_percent": healing.ever_detached,
+            "healed_percent": healed.point if healed else None,
+            "healed_low": healed.low if healed else None,
+            "healed_high": healed.high if healed else None,
+            "reepithelialised_percent": covered.point if covered else None,
+            "reepithelialised_low": covered.low if covered else None,
+            "reepithelialised_high": covered.high if covered else None,
+            "probability_of_response": None,
+            "response": call.response,
+            "reason": call.reason,
+            "detached_bsa_percent": healing.detached.point if healing.detached else None,
+            "flags": "; ".join(call.flags),
+        }
+
+
+def _patient_row(result: PatientResult) -> Row:
+    return {
+        "patient": result.patient.patient,
+        "age_years": result.patient.age_years,
+        "chart_column": result.chart_column,
+        "eligible": result.eligible.answer,
+        "eligible_visit": None if result.eligible.day is None else visit_label(result.eligible.day),
+        "category": result.category,
+        "max_detached_bsa_percent": result.maximum,
+        "eligible_reason": result.eligible.reason,
+    }

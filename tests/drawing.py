@@ -1,0 +1,53 @@
+"""Small studies drawn for the tests: pictures and masks whose every pixel is known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image
+
+SIDE = 200
+"""Drawn photographs are square, this many pixels a side; their silhouette is the middle 100 columns."""
+
+
+def skin_photo(seed: int = 0, side: int = SIDE) -> np.ndarray:
+    """A limb-like patch of light skin on a blue sheet, with the grain of a camera; uint8 RGB."""
+    random = np.random.default_rng(seed)
+    pixels = np.empty((side, side, 3), np.float32)
+    pixels[:] = (70, 105, 150)
+    pixels[:, side // 4 : side * 3 // 4] = (214, 170, 146)
+    texture = cv2.resize(random.normal(0, 5, (side // 4, side // 4, 1)).astype(np.float32), (side, side))
+    return np.clip(pixels + texture[..., None] + random.normal(0, 3, pixels.shape), 0, 255).astype(np.uint8)
+
+
+def limb_mask(rows: dict[tuple[int, int], int], side: int = SIDE) -> np.ndarray:
+    """A mask whose silhouette is the middle half of the columns; ``rows`` maps (first, last + 1) rows to a class."""
+    labels = np.zeros((side, side), np.uint8)
+    for (first, last), tissue in rows.items():
+        labels[first:last, side // 4 : side * 3 // 4] = tissue
+    return labels
+
+
+def save_photo(path: Path, pixels: np.ndarray) -> None:
+    """Save as JPEG (or whatever the name says), making folders."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(path, **({"quality": 92} if path.suffix in (".jpg", ".jpeg") else {}))
+
+
+def save_mask(path: Path, labels: np.ndarray) -> None:
+    """Save as 8-bit grey PNG, making folders."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(labels).save(path)
+
+
+def write_study(folder: Path, *, protocol: str = "", patients: str = "P1,40,-3", uninvolved: str = "") -> Path:
+    """A study folder without photographs."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "study.toml").write_text(protocol, encoding="utf-8")
+    (folder / "patients.csv").write_text(f"patient,age_years,index_day\n{patients}\n", encoding="utf-8")
+    if uninvolved:
+        (folder / "uninvolved.csv").write_text(f"patient,visit,surface\n{uninvolved}\n", encoding="utf-8")
+    (folder / "photos").mkdir(exist_ok=True)
+    return folder

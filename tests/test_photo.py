@@ -1,0 +1,183 @@
+from __future__ import annotations
+
+import hashlib
+import io
+import struct
+import zlib
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+from drawing import save_photo, skin_photo
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image, ImageCms
+
+from bsa_measure.errors import PhotoError
+from bsa_measure.photo import photo_size, read_photo, working_size
+
+
+def arrow(width: int = 120, height: int = 80) -> Image.Image:
+    """White, with a black corner at the top left that shows which way is up."""
+    pixels = np.full((height, width, 3), 255, np.uint8)
+    pixels[: height // 2, : width // 2] = 0
+    return Image.fromarray(pixels)
+
+
+# EXIF orientation -> how a camera stores an upright picture.
+TURNS = {
+    1: None,
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_90,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_270,
+}
+
+
+@pytest.mark.parametrize(("orientation", "turn"), TURNS.items())
+@pytest.mark.parametrize("suffix", [".jpg", ".tif", ".png"])
+def test_every_orientation_comes_out_upright(
+    tmp_path: Path, orientation: int, turn: Image.Transpose | None, suffix: str
+) -> None:
+    stored = arrow() if turn is None else arrow().transpose(turn)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = tmp_path / f"photo{suffix}"
+    stored.save(path, exif=exif)
+    photo = read_photo(path, long_side=2048)
+    assert (photo.width, photo.height) == (120, 80)
+    assert photo.pixels.shape == (80, 120, 3)
+    assert photo.pixels[20, 30].max() < 30
+    assert photo.pixels[60, 90].min() > 225
+    assert photo_size(path)[1:] == (120, 80)
+
+
+@pytest.mark.parametrize(
+    ("mode", "suffix", "grey"),
+    [("L", ".jpg", 128), ("CMYK", ".jpg", 128), ("RGBA", ".png", 128), ("LA", ".png", 128), ("P", ".png", 128),
+     ("I;16", ".png", 128), ("I;16", ".tif", 128), ("1", ".png", 255), ("RGBA", ".tif", 128), ("CMYK", ".tif", 128)],
+)  # fmt: skip
+def test_every_colour_model_becomes_red_green_blue(tmp_path: Path, mode: str, suffix: str, grey: int) -> None:
+    if mode == "I;16":
+        image = Image.fromarray(np.full((80, 120), grey * 257, np.uint16))
+    else:
+        image = Image.new("RGB", (120, 80), (grey, grey, grey))
+        image = image.quantize(4) if mode == "P" else image.convert(mode)
+    path = tmp_path / f"photo{suffix}"
+    image.save(path)
+    photo = read_photo(path, long_side=2048)
+    assert photo.pixels.dtype == np.uint8
+    assert np.abs(photo.pixels.astype(int) - grey).max() <= 3
+
+
+def test_transparent_pixels_are_white(tmp_path: Path) -> None:
+    image = Image.new("RGBA", (100, 100), (200, 0, 0, 0))
+    image.save(tmp_path / "photo.png")
+    assert read_photo(tmp_path / "photo.png", long_side=2048).pixels.min() == 255
+
+
+def test_an_embedded_profile_is_honoured(tmp_path: Path) -> None:
+    lab = Image.new("RGB", (100, 100), (200, 100, 60))
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    lab.save(tmp_path / "srgb.png", icc_profile=profile)
+    lab.save(tmp_path / "damaged.png", icc_profile=b"not a profile")
+    for name in ("srgb.png", "damaged.png"):
+        assert tuple(read_photo(tmp_path / name, long_side=2048).pixels[0, 0]) == (200, 100, 60)
+
+
+def test_a_large_photo_is_reduced_to_the_working_size_and_keeps_its_content(tmp_path: Path) -> None:
+    pixels = np.zeros((900, 1200, 3), np.uint8)
+    pixels[:, 600:] = (250, 120, 60)
+    save_photo(tmp_path / "photo.jpg", pixels)
+    photo = read_photo(tmp_path / "photo.jpg", long_side=256)
+    assert photo.pixels.shape == (192, 256, 3)
+    assert (photo.width, photo.height) == (1200, 900)
+    assert (photo.pixels[:, :, 0] > 125).mean() == pytest.approx(0.5, abs=0.01)
+
+
+@given(st.integers(64, 9000), st.integers(64, 9000), st.integers(256, 4096))
+def test_working_size_keeps_the_shape_and_never_enlarges(width: int, height: int, long_side: int) -> None:
+    w, h = working_size(width, height, long_side)
+    assert max(w, h) == min(long_side, max(width, height))
+    assert w <= width
+    assert h <= height
+    assert abs(w * height - h * width) <= max(width, height)  # half a pixel of rounding
+
+
+def test_hash_and_capture_time_are_kept_and_nothing_else(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif.get_ifd(0x8769)[0x9003] = "2026:03:01 14:05:09"
+    exif[0x013B] = "Dr Jekyll"  # artist
+    exif.get_ifd(0x8825)[2] = (48.0, 51.0, 29.0)  # GPS
+    path = tmp_path / "photo.jpg"
+    Image.fromarray(skin_photo()).save(path, exif=exif)
+    photo = read_photo(path, long_side=2048)
+    assert photo.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert photo.taken == datetime(2026, 3, 1, 14, 5, 9)
+    assert "Jekyll" not in repr(photo)
+
+
+def big_png(width: int, height: int) -> bytes:
+    """The head of a PNG that claims to be huge."""
+    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(b"\0" * 1000)) + chunk(b"IEND", b"")
+    )
+
+
+def jpeg() -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(skin_photo(side=400)).save(buffer, "JPEG")
+    return buffer.getvalue()
+
+
+def one_pixel() -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (1, 1)).save(buffer, "JPEG")
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "says"),
+    [
+        ("a.jpg", b"", "0 bytes"),
+        ("a.jpg", jpeg()[:2000], "damaged or incomplete"),
+        ("a.jpg", jpeg()[:40], "not a JPEG|damaged"),
+        ("a.png", jpeg(), "JPEG file under another name: rename it"),
+        ("a.jpg", b"GIF89a" + b"\0" * 100, "not a JPEG, PNG or TIFF"),
+        ("a.jpg", one_pixel(), "only 1 × 1 pixels"),
+        ("a.png", big_png(30_000, 30_000), "million pixels"),
+        ("a.png", big_png(14_000, 13_000), "million pixels"),
+        ("a.png", big_png(4_000, 3_000), "damaged or incomplete"),
+        ("a\nb.jpg", b"", "0 bytes"),
+    ],
+)
+def test_a_bad_photo_gets_one_sentence(tmp_path: Path, name: str, data: bytes, says: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(data)
+    with pytest.raises(PhotoError, match=says) as caught:
+        read_photo(path, long_side=2048)
+    assert "\n" not in str(caught.value)
+    assert str(tmp_path) not in str(caught.value)
+
+
+def test_a_missing_photo_gets_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(PhotoError, match="cannot be opened"):
+        read_photo(tmp_path / "a.jpg", long_side=2048)
+
+
+def test_every_truncation_of_a_jpeg_is_noticed(tmp_path: Path) -> None:
+    data = jpeg()
+    path = tmp_path / "a.jpg"
+    for share in (0.1, 0.3, 0.5, 0.7, 0.9, 0.99):
+        path.write_bytes(data[: int(share * len(data))])
+        with pytest.raises(PhotoError):
+            read_photo(path, long_side=2048)
