@@ -378,7 +378,7 @@ def _visit_cards(
     pictures: Mapping[str, str],
 ) -> tuple[VisitCard, ...]:
     measured = {visit.day: visit for visit in result.visits}
-    days = sorted({*measured, *(p.day for p in photos), *results.protocol.visits.planned})
+    days = sorted({*measured, *(p.day for p in photos if p.day is not None), *results.protocol.visits.planned})
     cards = []
     for day in days:
         visit = measured.get(day)
@@ -407,7 +407,7 @@ def _visit_card(
 ) -> VisitCard:
     label = day_label(day)
     unseen = visit.having("unseen") if visit else ()
-    missing = [_view_title(view, results) for view in result.missing_views.get(day, ())]
+    missing = _missing_titles(result.missing_views.get(day, ()), results)
     detached = visit.detached if visit else None
     covered = visit.reepithelialised if visit else None
     name = f"{result.patient.patient} {label}"
@@ -429,12 +429,12 @@ def _visit_card(
         unseen=tuple(surface_title(s.surface) for s in unseen),
         unseen_weight=percent(sum(s.weight for s in unseen)),
         photos=tuple(photo_cards(photos, results, pictures)),
-        summary=_visit_summary(photos, missing, unseen),
+        summary=_visit_summary(photos, len(result.missing_views.get(day, ())), unseen),
         is_the_call=day == results.protocol.endpoint.day,
     )
 
 
-def _visit_summary(photos: Sequence[PhotoResult], missing: Sequence[str], unseen: Sequence[SurfaceReading]) -> str:
+def _visit_summary(photos: Sequence[PhotoResult], missing: int, unseen: Sequence[SurfaceReading]) -> str:
     statuses = Counter(photo.status for photo in photos)
     parts = [count(len(photos), "photograph")]
     if statuses["needs-review"]:
@@ -442,7 +442,7 @@ def _visit_summary(photos: Sequence[PhotoResult], missing: Sequence[str], unseen
     if statuses["refused"]:
         parts.append(f"{statuses['refused']} refused")
     if missing:
-        parts.append(f"{count(len(missing), 'view')} missing")
+        parts.append(f"{count(missing, 'view')} missing")
     if unseen:
         parts.append(f"{count(len(unseen), 'surface')} unseen")
     return ", ".join(parts)
@@ -527,6 +527,12 @@ def _photo_card(photo: PhotoResult, protocol: Protocol, chart: Chart, pictures: 
         findings=tuple(findings),
         picture=pictures.get(photo.overlay, "") if photo.overlay else "",
     )
+
+
+def _missing_titles(views: Sequence[str], results: StudyResults) -> list[str]:
+    if len(views) > 1 and set(views) >= set(results.protocol.planned_views):
+        return [f"all {len(views)}"]
+    return [_view_title(view, results) for view in views]
 
 
 def _view_title(view: str, results: StudyResults) -> str:

@@ -48,7 +48,9 @@ def render_report(results: StudyResults, pictures: Mapping[str, bytes]) -> str:
     embedded = {path: "data:image/jpeg;base64," + base64.b64encode(data).decode() for path, data in pictures.items()}
     patients = patient_cards(results, embedded)
     names = {patient.name for patient in patients}
-    orphans = [photo for photo in results.refused_photos if photo.patient not in names]
+    # In no visit's list: of an unknown patient, or in a folder that is no study day.
+    orphans = [photo for photo in results.refused_photos if photo.patient not in names or photo.day is None]
+    orphans += [photo for patient in results.patients for photo in patient.photos if photo.day is None]
     statuses = Counter(photo.status for patient in patients for visit in patient.visits for photo in visit.photos)
     statuses["refused"] += len(orphans)
     return environment.get_template("page.html").render(
