@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import importlib.util
 import re
 import shutil
 import subprocess
@@ -27,7 +28,7 @@ from report_studies import (
 
 from bsa_measure.bsa import Extent, VisitBsa, visit_bsa
 from bsa_measure.chart import load_chart
-from bsa_measure.protocol import Endpoint
+from bsa_measure.protocol import Endpoint, standard_views
 from bsa_measure.report.bodymap import SurfaceValue, body_map_svg, legend_svg, scale_color, shared_outlines_svg
 from bsa_measure.report.course_plot import course_plot_svg, response_levels
 from bsa_measure.report.figure import Outline, outlines
@@ -577,3 +578,49 @@ def test_a_browser_runs_the_page_without_a_complaint(page: str, tmp_path: Path) 
     pdf = (tmp_path / "report.pdf").read_bytes()
     pages = len(re.findall(rb"/Type\s*/Page\b", pdf))
     assert pages > 30  # every closed visit of six patients is opened in print
+
+
+# --- the sheet for the wall ------------------------------------------------------------------------------------------
+
+ROOT = Path(__file__).parent.parent
+
+
+def _poster() -> str:
+    spec = importlib.util.spec_from_file_location("make_view_poster", ROOT / "scripts" / "make_view_poster.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return str(module.poster_svg())
+
+
+def test_the_sheet_of_views_is_up_to_date() -> None:
+    drawn = (ROOT / "docs" / "views.svg").read_text(encoding="utf-8")
+    assert drawn == _poster(), "run: python scripts/make_view_poster.py"
+
+
+def test_the_sheet_shows_every_view_and_every_surface_once() -> None:
+    root = ElementTree.fromstring(_poster())
+    texts = [text.text for text in root.iter(f"{SVG}text")]
+    for name, view in standard_views().items():
+        assert texts.count(f"{name}.jpg") == 1
+        assert texts.count(view.title) == 1
+    bare = [
+        use.attrib["href"][1:]
+        for photo in root.findall(f".//{SVG}svg")
+        for group in photo.iter(f"{SVG}g")
+        if group.attrib.get("fill") == "#8fc1e3"
+        for use in group.iter(f"{SVG}use")
+    ]
+    assert sorted(bare) == sorted(outlines())
+
+
+def test_the_nurses_page_names_what_the_program_has() -> None:
+    text = (ROOT / "docs" / "nurse.md").read_text(encoding="utf-8")
+    chart = load_chart("lund-browder")
+    declared = [line.split(",")[2] for line in text.splitlines() if re.match(r"LY-\d+,D\d+,", line)]
+    assert declared
+    assert all(surface in chart.surfaces or surface == "*" for surface in declared)
+    stems = re.findall(r"\\D\d\d\\([a-z-]+?)(?:-\d)?\.jpg", text)
+    assert stems
+    assert all(stem in standard_views() for stem in stems)
