@@ -102,6 +102,7 @@ class VisitCard:
     unseen_weight: str
     photos: tuple[PhotoCard, ...]
     summary: str
+    total: str
     is_the_call: bool
 
 
@@ -429,6 +430,7 @@ def _visit_card(
         unseen=tuple(surface_title(s.surface) for s in unseen),
         unseen_weight=percent(sum(s.weight for s in unseen)),
         photos=tuple(photo_cards(photos, results, pictures)),
+        total=percent(detached.point if detached else None, decimals=2),
         summary=_visit_summary(photos, len(result.missing_views.get(day, ())), unseen),
         is_the_call=day == results.protocol.endpoint.day,
     )
@@ -513,8 +515,8 @@ def _photo_card(photo: PhotoResult, protocol: Protocol, chart: Chart, pictures: 
             findings.append(f"{surface_title(surface)}: nothing assessable")
         else:
             covered = areas.reepithelialised_fraction or 0.0
-            text = f"{surface_title(surface)}: {percent(100 * fraction)} % detached"
-            findings.append(text + (f", {percent(100 * covered)} % re-epithelialised" if covered else ""))
+            text = f"{surface_title(surface)}: {percent(100 * fraction)}\u00a0% detached"
+            findings.append(text + (f", {percent(100 * covered)}\u00a0% re-epith." if covered else ""))
     return PhotoCard(
         title=view.title if view is not None and view.title else photo.view,
         view=photo.view,
