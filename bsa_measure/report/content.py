@@ -239,7 +239,7 @@ def _to_do(result: PatientResult, photos: Sequence[PhotoResult], verdict: Verdic
     """What needs a human, shortest first look."""
     found: list[str] = []
     if verdict.key == "undetermined":
-        found.append(f"the call at {verdict.day} is open: {verdict.reason}")
+        found.append(f"the call at {verdict.day} is open: {_why_open(result, rule)}")
     found += [f"{verdict.day}: {flag}" for flag in verdict.flags]
     if result.eligible.answer == "undetermined":
         found.append(f"eligibility is open: {result.eligible.reason}")
@@ -252,6 +252,14 @@ def _to_do(result: PatientResult, photos: Sequence[PhotoResult], verdict: Verdic
     if missing and any(visit.day == rule.day and visit.detached is not None for visit in result.visits):
         found.append(f"{count(len(missing), 'view')} missing at {verdict.day}")
     return tuple(found)
+
+
+def _why_open(result: PatientResult, rule: Endpoint) -> str:
+    found, called = next((found, called) for found, called in result.calls if found.day == rule.day)
+    measure = found.healed if rule.numerator == "decline" else found.reepithelialised
+    if measure is None:
+        return called.reason
+    return f"{interval(measure, rule.threshold_percent)} % is possible, the threshold is {rule.threshold_percent:g} %"
 
 
 def _verdict(found: Healing, called: Call, rule: Endpoint, truth: Mapping[int, TrueVisit]) -> Verdict:
@@ -370,7 +378,7 @@ def _visit_cards(
     pictures: Mapping[str, str],
 ) -> tuple[VisitCard, ...]:
     measured = {visit.day: visit for visit in result.visits}
-    days = sorted({*measured, *(p.day for p in photos), *results.protocol.visits.planned})
+    days = sorted({*measured, *(p.day for p in photos if p.day is not None), *results.protocol.visits.planned})
     cards = []
     for day in days:
         visit = measured.get(day)
@@ -399,7 +407,7 @@ def _visit_card(
 ) -> VisitCard:
     label = day_label(day)
     unseen = visit.having("unseen") if visit else ()
-    missing = [_view_title(view, results) for view in result.missing_views.get(day, ())]
+    missing = _missing_titles(result.missing_views.get(day, ()), results)
     detached = visit.detached if visit else None
     covered = visit.reepithelialised if visit else None
     name = f"{result.patient.patient} {label}"
@@ -421,12 +429,12 @@ def _visit_card(
         unseen=tuple(surface_title(s.surface) for s in unseen),
         unseen_weight=percent(sum(s.weight for s in unseen)),
         photos=tuple(photo_cards(photos, results, pictures)),
-        summary=_visit_summary(photos, missing, unseen),
+        summary=_visit_summary(photos, len(result.missing_views.get(day, ())), unseen),
         is_the_call=day == results.protocol.endpoint.day,
     )
 
 
-def _visit_summary(photos: Sequence[PhotoResult], missing: Sequence[str], unseen: Sequence[SurfaceReading]) -> str:
+def _visit_summary(photos: Sequence[PhotoResult], missing: int, unseen: Sequence[SurfaceReading]) -> str:
     statuses = Counter(photo.status for photo in photos)
     parts = [count(len(photos), "photograph")]
     if statuses["needs-review"]:
@@ -434,7 +442,7 @@ def _visit_summary(photos: Sequence[PhotoResult], missing: Sequence[str], unseen
     if statuses["refused"]:
         parts.append(f"{statuses['refused']} refused")
     if missing:
-        parts.append(f"{count(len(missing), 'view')} missing")
+        parts.append(f"{count(missing, 'view')} missing")
     if unseen:
         parts.append(f"{count(len(unseen), 'surface')} unseen")
     return ", ".join(parts)
@@ -455,7 +463,8 @@ def _surface_value(surface: SurfaceReading, scale: Scale) -> SurfaceValue:
     note = f"{surface.weight:g} % of the body"
     if surface.status == "seen" and fraction is not None and fraction.high - fraction.low > 0.005:
         note = f"hidden skin leaves {100 * fraction.low:.0f} to {100 * fraction.high:.0f} %; {note}"
-    return SurfaceValue(surface.status, fraction.point if fraction else None, note)
+    mostly_hidden = surface.status == "seen" and (surface.assessable_fraction or 0.0) < 0.5
+    return SurfaceValue(surface.status, fraction.point if fraction else None, note, mostly_hidden)
 
 
 def _worth_a_line(surface: SurfaceReading) -> bool:
@@ -490,7 +499,7 @@ def _others(visit: VisitBsa) -> str:
     if declared:
         parts.append(
             f"{count(len(declared), 'surface')} declared free of lesions: "
-            + ", ".join(surface_title(s.surface) for s in declared)
+            + "; ".join(surface_title(s.surface) for s in declared)
         )
     return ". ".join(parts) + "." if parts else ""
 
@@ -518,6 +527,12 @@ def _photo_card(photo: PhotoResult, protocol: Protocol, chart: Chart, pictures: 
         findings=tuple(findings),
         picture=pictures.get(photo.overlay, "") if photo.overlay else "",
     )
+
+
+def _missing_titles(views: Sequence[str], results: StudyResults) -> list[str]:
+    if len(views) > 1 and set(views) >= set(results.protocol.planned_views):
+        return [f"all {len(views)}"]
+    return [_view_title(view, results) for view in views]
 
 
 def _view_title(view: str, results: StudyResults) -> str:

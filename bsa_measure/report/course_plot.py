@@ -11,14 +11,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
 from typing import Final
 
 from ..bsa import Extent, VisitBsa
 from ..course import healing
 from ..protocol import Endpoint, Protocol
 from ..results import TrueVisit
-from .words import day_label, interval, percent
+from .words import day_label, escaped, interval, percent
 
 _WIDTH: Final = 660
 _LEFT: Final = 52
@@ -69,7 +68,7 @@ def course_plot_svg(
     total = _TOP + _COURSE_HEIGHT + _BETWEEN + _STRIP_HEIGHT + _BOTTOM
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="course" role="img" viewBox="0 0 {_WIDTH} {total}" '
-        f'font-family="system-ui, sans-serif" font-size="11"><title>{escape(title)}</title>'
+        f'font-family="system-ui, sans-serif" font-size="11"><title>{escaped(title)}</title>'
         f"{plot.endpoint_marker()}{plot.course()}{plot.strip()}{plot.day_axis()}</svg>"
     )
 
@@ -142,7 +141,7 @@ class _Plot:
             if found.reepithelialised is not None:
                 r = found.reepithelialised
                 hint = f"{day_label(visit.day)}: re-epithelialised {percent(r.point, threshold)} % of the maximum"
-                parts.append(_square(self.x(visit.day), self.y_strip(r.point), hint))
+                parts.append(_square(self.x(visit.day) + 6, self.y_strip(r.point), hint))
             if found.healed is not None:
                 h = found.healed
                 hint = f"{day_label(visit.day)}: healed {percent(h.point, threshold)} % ({interval(h, threshold)})"
@@ -295,7 +294,7 @@ def _line(points: Sequence[tuple[float, float]], name: str, color: str, dash: st
 
 
 def _hinted(shape: str, hint: str) -> str:
-    return f"<g><title>{escape(hint)}</title>{shape}</g>" if hint else shape
+    return f"<g><title>{escaped(hint)}</title>{shape}</g>" if hint else shape
 
 
 def _disc(x: float, y: float, hint: str) -> str:

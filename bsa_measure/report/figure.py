@@ -205,6 +205,25 @@ _BACK_DETAILS: list[list[Point]] = [
 _BACK_MIDDLE: list[list[Point]] = [[(0, 84), (0, 168)]]  # spine
 
 
+def head_profile(side: Literal["left", "right"]) -> tuple[str, ...]:
+    """SVG paths, x from the middle, of the head seen from the patient's own left or right: outline, ear, eye, mouth.
+
+    Seen from the patient's left, the nose points to the image's left.
+    """
+    curves = [_through(_PROFILE), _through(_PROFILE_EAR), _through(_PROFILE_EYE), _through(_PROFILE_MOUTH)]
+    return tuple(_open_path(curve if side == "left" else _mirrored(curve)) for curve in curves)
+
+
+_PROFILE = [
+    (-6, 76), (-6.5, 66), (-6, 58.5), (-13, 57.5), (-18, 54.5), (-17.6, 50.5), (-18.8, 47), (-17.8, 45), (-19.2, 42.4),
+    (-18.2, 39.6), (-22.6, 37), (-22.2, 34.6), (-18.6, 26.5), (-18.8, 20.5), (-15, 11), (-5, 4.6), (6, 4.4), (16, 10.5),
+    (20.2, 21.5), (19.4, 33), (15, 42), (12.6, 50), (13.2, 60), (16.5, 68), (22, 76),
+]  # fmt: skip
+_PROFILE_EAR = [(3.5, 31), (4.5, 27.6), (8, 27.4), (9.4, 31), (7.2, 35.6), (5.4, 39), (3.6, 37.6), (3.5, 31)]
+_PROFILE_EYE = [(-16.4, 28.4), (-14.2, 27), (-11.8, 28)]
+_PROFILE_MOUTH = [(-18.6, 44.6), (-14.6, 45)]
+
+
 def _hand() -> list[Bezier]:
     """From the inner end of the wrist around the fingers to its outer end, reversed to close a hand."""
     cos, sin = math.cos(_HAND_ANGLE), math.sin(_HAND_ANGLE)
