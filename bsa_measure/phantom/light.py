@@ -93,8 +93,10 @@ def cast_shadows(
 
 def lit_share(shadows: Shadows, lamp: int, points: Image, margin: float = 0.012) -> Image:
     """(N,) share of a lamp that each point (N, 3) sees."""
-    maps = shadows.maps[lamp]
-    return np.mean([one.lit(points, margin) for one in maps], axis=0, dtype=np.float32)
+    total = np.zeros(len(points), np.float32)
+    for one in shadows.maps[lamp]:
+        total += one.lit(points, margin)
+    return total / len(shadows.maps[lamp])
 
 
 def openness(vertices: Floats, faces: NDArray[np.int32], normals: Floats, directions: int = 40) -> Image:

@@ -184,16 +184,14 @@ def _lay(
 
 
 def _ruler(rng: Generator) -> Image:
-    art = np.full((60, 420, 3), 0.85, np.float32)
-    if rng.random() < 0.3:
-        art *= np.array([0.95, 0.90, 0.35], np.float32)
+    ink = np.full((60, 420), 255, np.uint8)
     for tick in range(0, 41):
         length = 28 if tick % 10 == 0 else 20 if tick % 5 == 0 else 12
-        cv2.line(art, (10 + tick * 10, 0), (10 + tick * 10, length), (0.03, 0.03, 0.03), 1, cv2.LINE_AA)
+        cv2.line(ink, (10 + tick * 10, 0), (10 + tick * 10, length), 0, 1, cv2.LINE_AA)
     for number in range(0, 5):
-        cv2.putText(art, str(number), (4 + number * 100, 50), cv2.FONT_HERSHEY_SIMPLEX, 0.55, (0.03, 0.03, 0.03), 1,
-                    cv2.LINE_AA)  # fmt: skip
-    return art
+        cv2.putText(ink, str(number), (4 + number * 100, 50), cv2.FONT_HERSHEY_SIMPLEX, 0.55, 0, 1, cv2.LINE_AA)
+    paper = (0.81, 0.77, 0.30) if rng.random() < 0.3 else (0.85, 0.85, 0.85)
+    return 0.03 + (ink[..., None] / np.float32(255)) * (np.array(paper, np.float32) - 0.03)
 
 
 def _card(rng: Generator) -> Image:

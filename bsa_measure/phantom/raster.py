@@ -170,13 +170,22 @@ class ShadowMap:
 
     def lit(self, points: NDArray[np.floating[Any]], margin: float) -> NDArray[np.bool_]:
         """(N,) whether nothing stands between the light and each point (N, 3), more than ``margin`` before it."""
-        size = self.depth.shape[0]
-        across = points @ self.axes.T.astype(points.dtype)
-        column = ((across[:, 0] - self.origin[0]) * self.scale).astype(np.int32)
-        row = ((across[:, 1] - self.origin[1]) * self.scale).astype(np.int32)
-        inside = (column >= 0) & (column < size) & (row >= 0) & (row < size)
-        first = self.depth[np.clip(row, 0, size - 1), np.clip(column, 0, size - 1)]
-        return np.asarray(~inside | (across[:, 2] <= first + margin))
+        lit = np.empty(len(points), np.bool_)
+        _lit(points, self.axes, self.origin, self.scale, self.depth, margin, lit)
+        return lit
+
+
+@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _lit(points: Any, axes: Any, origin: Any, scale: float, depth: Any, margin: float, lit: Any) -> None:
+    size = depth.shape[0]
+    for n in range(points.shape[0]):
+        x, y, z = points[n, 0], points[n, 1], points[n, 2]
+        column = int((axes[0, 0] * x + axes[0, 1] * y + axes[0, 2] * z - origin[0]) * scale)
+        row = int((axes[1, 0] * x + axes[1, 1] * y + axes[1, 2] * z - origin[1]) * scale)
+        if column < 0 or column >= size or row < 0 or row >= size:
+            lit[n] = True
+        else:
+            lit[n] = axes[2, 0] * x + axes[2, 1] * y + axes[2, 2] * z <= depth[row, column] + margin
 
 
 def shadow_map(vertices: Floats, faces: NDArray[np.int32], towards_light: Floats, size: int) -> ShadowMap:

@@ -132,7 +132,8 @@ def paint_room(room: Room, camera: Camera, lighting: Lighting, shadows: Shadows,
     light_in = np.zeros((*shape, 3), np.float32)
     for number, lamp in enumerate(lighting.lamps):
         cosine = np.clip(normal @ np.array(lamp.towards, np.float32), 0, None)
-        visible = lit_share(shadows, number, flat).reshape(shape)
+        # Few points stand for the lamp; further from it their shadows would show as steps.
+        visible = cv2.GaussianBlur(lit_share(shadows, number, flat).reshape(shape), (0, 0), shape[1] / 45)
         light_in += (cosine * visible)[..., None] * np.array(lamp.color, np.float32)
     blur = cv2.resize(body_blur, shape[::-1], interpolation=cv2.INTER_AREA)
     light_in += np.array(lighting.ambient, np.float32) * (1 - 0.5 * blur[..., None])
