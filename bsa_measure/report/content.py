@@ -123,7 +123,7 @@ class PatientCard:
     to_do: tuple[str, ...]
     course: str
     visits: tuple[VisitCard, ...]
-    has_truth: bool
+    absent: tuple[str, ...]
 
 
 def patient_cards(results: StudyResults, pictures: Mapping[str, str]) -> tuple[PatientCard, ...]:
@@ -218,7 +218,7 @@ def _patient_card(
             result.visits, protocol, title=f"Course of {name}: % of the body surface over the study days", truth=truth
         ),
         visits=visits,
-        has_truth=bool(truth),
+        absent=tuple(visit.day for visit in visits if not visit.measured),
     )
 
 
@@ -299,14 +299,16 @@ def _sentence(found: Healing, called: Call, rule: Endpoint) -> str:
         return "No detachment was observed up to this day, so no response is computed."
     if measure is None:
         return "No call is possible: no detachment was seen, but part of the skin is hidden or not photographed."
-    value = f"At {day}, {percent(measure.point, threshold)} % of the maximal detached skin is {what}"
+    value = f"At {day}, {percent(measure.point, threshold)}\u00a0% of the maximal detached skin is {what}"
     if called.response == "yes":
-        return f"{value}: a response takes {threshold:g} %, which is reached even if all hidden skin is detached."
+        return f"{value}: a response takes {threshold:g}\u00a0%, which is reached even if all hidden skin is detached."
     if called.response == "no":
-        return f"{value}: a response takes {threshold:g} %, which is not reached even if all hidden skin is healthy."
+        return (
+            f"{value}: a response takes {threshold:g}\u00a0%, which is not reached even if all hidden skin is healthy."
+        )
     return (
-        f"{value}, but hidden skin leaves {interval(measure, threshold)} % open, on both sides of {threshold:g} %: "
-        "a person decides."
+        f"{value}, but hidden skin leaves {interval(measure, threshold)}\u00a0% open, on both sides of "
+        f"{threshold:g}\u00a0%: a person decides."
     )
 
 

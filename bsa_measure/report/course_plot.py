@@ -247,7 +247,7 @@ class _Plot:
             return (
                 f'<path class="detached" d="M{x:.1f} {low:.1f}V{high:.1f}M{x - 3:.1f} {low:.1f}h6'
                 f'M{x - 3.5:.1f} {high + 5:.1f}L{x:.1f} {high:.1f}L{x + 3.5:.1f} {high + 5:.1f}" {stroke}/>'
-                f'<text class="soft" x="{x:.1f}" y="{high - 4:.1f}" text-anchor="middle" font-size="9" '
+                f'<text class="soft" x="{x:.1f}" y="{high - 4:.1f}" text-anchor="middle" font-size="10" '
                 f'fill="#5f5a55">to {percent(extent.high)}</text>'
             )
         return (
@@ -260,7 +260,7 @@ class _Plot:
         return (
             f"<g><title>{day_label(day)}: planned, no measured photograph</title>"
             f'<path class="missing" d="M{x - 4:.1f} {y - 10:.1f}l8 8m0 -8l-8 8" stroke="#6b655f" stroke-width="1.8"/>'
-            f'<text class="soft" x="{x:.1f}" y="{y + 27:.1f}" text-anchor="middle" font-size="9" fill="#5f5a55">'
+            f'<text class="soft" x="{x:.1f}" y="{y + 27:.1f}" text-anchor="middle" font-size="10" fill="#5f5a55">'
             "missing</text></g>"
         )
 
