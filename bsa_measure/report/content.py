@@ -91,6 +91,7 @@ class VisitCard:
     detached_interval: str
     reepithelialised: str
     true_detached: str
+    true_reepithelialised: str
     small_map: str
     small_covered_map: str
     large_map: str
@@ -320,16 +321,14 @@ def _arithmetic(found: Healing, rule: Endpoint) -> list[tuple[str, str]]:
     day, d, m = day_label(found.day), found.detached, found.maximum
     decimals = ratio_decimals(d.point, m, lambda part, whole: 100 * (1 - part / whole), threshold)
     lines = [("Maximum M", f"{_maximum_words(found, rule, decimals)}")]
-    lines.append(
-        (f"Detached at {day}, D", f"{d.point:.{decimals}f} % BSA; hidden skin leaves {interval(d, decimals=2)}")
-    )
+    lines.append((f"Detached at {day}, D", f"{d.point:.{decimals}f} % BSA, possible {interval(d, decimals=2)}"))
     if found.healed is not None:
         h = found.healed
         lines.append(
             (
                 "Healed H",
-                f"100 × (1 − {d.point:.{decimals}f} / {m:.{decimals}f}) = {percent(h.point, threshold, decimals=2)} %; "
-                f"{interval(h, threshold)}",
+                f"100 × (1 − {d.point:.{decimals}f} / {m:.{decimals}f}) = {percent(h.point, threshold, decimals=2)} %, "
+                f"possible {interval(h, threshold)}",
             )
         )
     if found.reepithelialised is not None and found.reepithelialised_bsa is not None:
@@ -338,12 +337,12 @@ def _arithmetic(found: Healing, rule: Endpoint) -> list[tuple[str, str]]:
         lines.append(
             (
                 "Re-epithelialised R",
-                f"100 × {e.point:.{decimals}f} / {m:.{decimals}f} = {percent(r.point, threshold, decimals=2)} %; "
-                f"{interval(r, threshold)}",
+                f"100 × {e.point:.{decimals}f} / {m:.{decimals}f} = {percent(r.point, threshold, decimals=2)} %, "
+                f"possible {interval(r, threshold)}",
             )
         )
     letter = "H" if rule.numerator == "decline" else "R"
-    lines.append(("Rule", f"response when {letter} is at least {threshold:g} %, the whole interval included"))
+    lines.append(("Rule", f"response when {letter}, and all of its possible range, is at least {threshold:g} %"))
     return lines
 
 
@@ -422,6 +421,9 @@ def _visit_card(
         detached_interval=interval(detached),
         reepithelialised=percent(covered.point if covered else None),
         true_detached=percent(true.detached, decimals=2) if true else "",
+        true_reepithelialised=percent(true.reepithelialised, decimals=2)
+        if true and true.reepithelialised is not None
+        else "",
         small_map=_map(visit, name, "detached", numbers=False),
         small_covered_map=_map(visit, name, "reepithelialised", numbers=False),
         large_map=_map(visit, name, "detached", numbers=True),
