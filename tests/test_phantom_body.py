@@ -74,7 +74,7 @@ def test_every_face_looks_outward() -> None:
     assert len(np.unique(forward)) == len(forward)
     open_edges = ~np.isin(forward, backward)
     assert open_edges.mean() < 0.005
-    # What is open are the slits of the lids and of the mouth, and nothing else.
+    # What is open are the slits of the closed lids, and nothing else.
     head = body.joints["head"]
     assert np.linalg.norm(body.vertices[directed[open_edges].ravel()] - head, axis=1).max() < 0.2
     # All bodies have these faces; that each is wound outward shows in the sign of its volume.
@@ -114,7 +114,8 @@ def test_surfaces_lie_where_their_names_say(name: str) -> None:
     body = load_body(name)
     for surface in SURFACES:
         if surface.endswith(("-anterior", "-palmar")):
-            assert facing(body, surface)[1] < -0.6, surface
+            # Under a baby's chin the neck looks down more than forward.
+            assert facing(body, surface)[1] < (-0.3 if surface.startswith("neck") else -0.6), surface
         elif surface.endswith(("-posterior", "-dorsal")) and not surface.startswith("foot"):
             assert facing(body, surface)[1] > 0.6, surface
         if "-left" in surface:

@@ -52,7 +52,7 @@ class Body:
         vertices: (V, 3) float64, metres, posed. Standing on, or lying on, z = 0.
         rest: (V, 3) float64, metres, in the pose the skin is painted in, whatever the pose.
         faces: (F, 3) int32, wound so that the normal points outward.
-        surface: (F,) uint8, 0 = not skin, n = the n-th surface of the Lund-Browder chart, counted from 1.
+        surface: (F,) uint8, 0 = not skin (inside the mouth), n = the n-th surface of the Lund-Browder chart, counted from 1.
         parts: (F,) uint8, number in :data:`PARTS`.
         landmarks: name to its place (3,) in ``rest``.
         landmark_vertices: name to its vertex, for the place in the pose.
