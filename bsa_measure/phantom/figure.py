@@ -40,6 +40,7 @@ class Figure:
         normals: (V, 3) smooth.
         open: (V,) share of the room's light that reaches each vertex.
         skin_faces: how many.
+        own_faces: how many are the patient's with hair and clothes; the rest is somebody else's.
     """
 
     vertices: Floats
@@ -48,6 +49,7 @@ class Figure:
     normals: Floats
     open: NDArray[np.float32]
     skin_faces: int
+    own_faces: int
 
 
 def body_traits(body: Body) -> Traits:
@@ -127,6 +129,7 @@ def dress(
         np.concatenate(all_normals),
         np.concatenate(all_open).astype(np.float32),
         len(body.faces),
+        sum(len(part) for part in faces),
     )
 
 
@@ -170,6 +173,7 @@ def with_helper(figure: Figure, camera: Camera, framed: Floats, rng: Generator) 
         np.concatenate([figure.normals, vertex_normals(vertices, faces)]),
         np.concatenate([figure.open, np.full(len(vertices), 0.85, np.float32)]),
         figure.skin_faces,
+        figure.own_faces,
     )
 
 

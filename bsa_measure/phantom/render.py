@@ -13,6 +13,7 @@ from bsa_measure.tissue import Tissue
 
 from .body import Body
 from .disease import Disease
+from .drape import drape
 from .figure import CLOTH, GLOVE, HAIR, SKIN, Figure
 from .hair import draw_hairs
 from .lesion_look import paint
@@ -45,6 +46,13 @@ class Exposure:
     depth: Image
 
 
+def _rest_of_the_body(own: NDArray[np.bool_], buffers: Buffers, figure: Figure, hair_is_own: bool) -> NDArray[np.bool_]:
+    """(height, width) the patient's skin, hair and clothes that the photograph is not about."""
+    kind = figure.material[np.maximum(buffers.face, 0)]
+    helper = buffers.face >= figure.own_faces
+    return (buffers.face >= 0) & ~own & ~helper & ~(hair_is_own & (kind == HAIR))
+
+
 def expose(
     body: Body,
     figure: Figure,
@@ -55,9 +63,15 @@ def expose(
     camera: Camera,
     lighting: Lighting,
     room: Room,
+    bared: tuple[int, ...],
     rng: Generator,
 ) -> Exposure:
-    """Render one photograph. ``rng`` decides only where soft light is sampled and where hairs grow."""
+    """Render one photograph.
+
+    Args:
+        bared: numbers of the chart surfaces that stay free of the sheet over the rest; empty for no sheet.
+        rng: decides where soft light is sampled, where hairs grow and how cloth falls.
+    """
     buffers = rasterize(figure.vertices, figure.faces, camera)
     seed = int(rng.integers(1 << 30))
     shadows = cast_shadows(figure.vertices, figure.faces, lighting, rng)
@@ -107,11 +121,17 @@ def expose(
     flat = light.reshape(-1, 3)
     flat[pixels] = color + shine
     hairy = draw_hairs(light, tissue.reshape(height, width), buffers, body, traits, complexion, camera, rng)
-    hidden = np.flatnonzero(hairy.ravel() > 0.5)
-    tissue[hidden] = Tissue.BACKGROUND
-    surface[hidden] = 0
+    hidden = hairy.ravel() > 0.5
     gloss = np.zeros(height * width, np.float32)
     gloss[pixels] = shine @ np.array([0.2126, 0.7152, 0.0722], np.float32)
+    if bared:
+        own = np.isin(surface, bared).reshape(height, width)
+        other = _rest_of_the_body(own, buffers, figure, hair_is_own=1 in bared or 2 in bared)
+        sheet = drape(light, own, other, buffers, camera, lighting, rng).ravel()
+        hidden |= sheet
+        gloss[sheet] = 0
+    tissue[hidden] = Tissue.BACKGROUND
+    surface[hidden] = 0
     return Exposure(
         light,
         tissue.reshape(height, width),

@@ -31,6 +31,8 @@ from .views import aim_camera, body_axes, draw_aim, seen_share, surface_numbers,
 
 VISITS = (-2, 0, 5, 7, 10, 15)
 LONG_SIDE = 1024
+# How many photographs are taken with a sheet over the rest of the body, as the standard views ask for.
+_DRAPED = 0.85
 # How many photographs show somebody's gloved hand.
 _HELPED = 0.12
 Progress = Callable[[int, int, str], None]
@@ -85,7 +87,10 @@ def photograph(
     figure = dress(body, sitter.traits, patient.complexion, clothed, int(rng.integers(1 << 29)), sitter.open_skin(body))
     if rng.random() < _HELPED:
         figure = with_helper(figure, camera, framed, rng)
-    exposure = expose(body, figure, sitter.traits, patient.complexion, sitter.disease, day, camera, lighting, room, rng)
+    bared = tuple(surface_numbers(view_surfaces(view))) if rng.random() < _DRAPED else ()
+    exposure = expose(
+        body, figure, sitter.traits, patient.complexion, sitter.disease, day, camera, lighting, room, bared, rng
+    )
     drawn = draw_fault(rng)
     return develop(exposure, drawn if fault is None else fault, day, rng)
 
