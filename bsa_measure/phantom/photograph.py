@@ -73,7 +73,7 @@ def draw_fault(rng: Generator) -> Fault:
     return Fault(
         exposure=float(rng.normal(0, 0.65 if bad[0] else 0.22)),
         balance=(float(1 + warmth), float(1 + green), float(1 - warmth)),
-        contrast=float(rng.uniform(0.15, 0.8)),
+        contrast=float(rng.uniform(0.3, 1.0)),
         defocus=float(rng.uniform(1.5, 3.0) if bad[2] else rng.uniform(0.4, 1.0)),
         shake=(float(rng.uniform(3, 8) if bad[3] else rng.uniform(0, 0.8)), float(rng.uniform(0, 180))),
         noise=float(rng.uniform(0.8, 5.0)),
