@@ -36,7 +36,6 @@ from bsa_measure.phantom.subdivision import split, triangles
 
 ROOT = Path(__file__).resolve().parents[1]
 SURFACES = load_chart("lund-browder").surfaces
-ADULTS = [name for name in body_names() if name.startswith(("woman", "man"))]
 
 # Bodies are read-only, so the tests share them.
 loaded = cache(load_body)
