@@ -6,6 +6,7 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, as_completed
 from typing import TypeVar
@@ -46,7 +47,8 @@ def run(
             yield index, work(job)
         return
     with _executor(min(workers, len(jobs)), scheduler) as executor:
-        futures: dict[Future[Outcome], int] = {executor.submit(work, job): i for i, job in enumerate(jobs)}
+        with _deaf_to_ctrl_c():
+            futures: dict[Future[Outcome], int] = {executor.submit(work, job): i for i, job in enumerate(jobs)}
         try:
             for future in as_completed(futures):
                 yield futures.pop(future), future.result()
@@ -72,6 +74,19 @@ def _executor(workers: int, scheduler: str | None) -> Iterator[Executor]:
         yield pool
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextlib.contextmanager
+def _deaf_to_ctrl_c() -> Iterator[None]:
+    """Processes started in here ignore Ctrl-C from their first instruction; it takes a few milliseconds."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _prepare_worker() -> None:

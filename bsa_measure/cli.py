@@ -199,6 +199,39 @@ def import_(
         sys.exit(NEEDS_A_HUMAN)
 
 
+@app.command()
+def phantom(
+    out: Annotated[Path, typer.Option(metavar="DIR", help="The study folder to make.", show_default=False)],
+    patients: Annotated[int, typer.Option(min=1, max=9999, help="How many patients.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="Another seed, other patients.")] = 1,
+    visits: Annotated[str, typer.Option(help="Study days, e.g. D-2,D0,D7.", show_default="the usual six")] = "",
+    views: Annotated[
+        str, typer.Option(help="Views, e.g. trunk-anterior,buttocks.", show_default="the whole standard list")
+    ] = "",
+    size: Annotated[int, typer.Option(min=256, max=4096, help="Pixels on a photograph's longer side.")] = 1024,
+) -> None:
+    """Make digital phantom patients: photographs, masks and true % BSA. Goes on where it stopped."""
+    try:
+        from .phantom.command import generate_study
+    except ImportError as error:
+        _fail(f"Phantoms need {error.name}: install it with  pip install 'bsa-measure[phantom]'")
+    show = _progress("Making photographs")
+    study = generate_study(
+        out,
+        patients=patients,
+        seed=seed,
+        visits=visits,
+        views=views,
+        size=size,
+        progress=lambda done, total, _: show(done, total),
+    )
+    typer.echo(
+        f"Made {study.made} photographs, {study.kept} were there already. Next:  bsa-measure measure {out}\n"
+        f"With the true masks as a reader:  bsa-measure import {out} {out / 'truth' / 'masks'} --reader truth "
+        f"--surfaces {out / 'truth' / 'surfaces'}"
+    )
+
+
 def _progress(title: str) -> Callable[[int, int], None]:
     """A progress bar with the time left on a terminal; nothing in a file or a pipe."""
     if not sys.stderr.isatty():

@@ -33,3 +33,7 @@ class ModelError(BsaMeasureError):
 
 class ReadingError(BsaMeasureError):
     """A reading cannot be stored or found, or the record has been tampered with."""
+
+
+class PhantomError(BsaMeasureError):
+    """A digital phantom cannot be made as asked."""

@@ -289,7 +289,7 @@ def _work(
         assert planned.choice is not None
         if planned.choice.reading is None and found.mask_sha256:
             record.add([_model_reading(study, planned, found, model)])
-        write_bytes(_stored_path(study.folder, job), json.dumps(found.to_json(), sort_keys=True).encode())
+        write_bytes(_stored_path(study.folder, job), json.dumps(found.to_json()).encode())
         outcomes[planned.photo.file] = found
         if progress:
             progress(done, len(todo))

@@ -1,0 +1,244 @@
+"""The main job as a nurse meets it: resuming, redoing only what changed, several processes, the model's lock."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from drawing import limb_mask, save_mask, save_photo, skin_photo, write_study
+
+from bsa_measure import photo_job
+from bsa_measure.errors import ModelError, StudyError
+from bsa_measure.imports import import_masks
+from bsa_measure.measure import measure
+from bsa_measure.readings import Readings
+from bsa_measure.segment import load_model
+from bsa_measure.study import open_study
+
+VIEWS = ("trunk-anterior", "trunk-posterior", "arm-left-anterior")
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Path:
+    folder = write_study(tmp_path / "study", uninvolved="P1,D0,*\nP1,D7,*")
+    for seed, (visit, view) in enumerate((v, w) for v in ("D0", "D7") for w in VIEWS):
+        save_photo(folder / "photos" / "P1" / visit / f"{view}.jpg", skin_photo(seed))
+    return folder
+
+
+@pytest.fixture
+def worked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The photographs that were read again, in order."""
+    done: list[str] = []
+    real = photo_job.read_photo
+
+    def counting(path: Path, *, long_side: int) -> photo_job.Photo:
+        done.append(f"{path.parent.name}/{path.stem}")
+        return real(path, long_side=long_side)
+
+    monkeypatch.setattr(photo_job, "read_photo", counting)
+    return done
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def photos(study: Path) -> dict[str, dict[str, str]]:
+    with (study / "results" / "photos.csv").open(encoding="utf-8", newline="") as file:
+        return {row["file"].removeprefix("photos/P1/"): row for row in csv.DictReader(file)}
+
+
+def test_a_second_run_does_nothing_again_and_writes_the_same_bytes(study: Path, worked: list[str]) -> None:
+    measure(study)
+    assert len(worked) == 6
+    first = files(study / "results")
+    worked.clear()
+    measure(study)
+    assert worked == []
+    second = files(study / "results")
+    for result in (first, second):
+        provenance = json.loads(result.pop("provenance.json"))
+        assert provenance.pop("measured_utc")
+        result["provenance.json"] = json.dumps(provenance).encode()
+    # The report names the time of its making once, as provenance.json does.
+    assert first.keys() == second.keys()
+    different = [name for name in first if first[name] != second[name]]
+    assert different == []
+    assert len(Readings(study).all()) == 6
+
+
+def test_results_can_be_deleted_and_come_back_the_same_from_the_readings(study: Path) -> None:
+    measure(study)
+    before = files(study / "results")
+    shutil.rmtree(study / "results")
+    measure(study)
+    after = files(study / "results")
+    assert {name: after[name] for name in after if name.endswith((".csv", ".jpg"))} == {
+        name: before[name] for name in before if name.endswith((".csv", ".jpg"))
+    }
+    assert len(Readings(study).all()) == 6
+
+
+def test_only_what_changed_is_done_again(study: Path, worked: list[str]) -> None:
+    measure(study)
+    worked.clear()
+    save_photo(study / "photos" / "P1" / "D7" / "trunk-anterior.jpg", skin_photo(99))
+    measure(study)
+    assert worked == ["D7/trunk-anterior"]
+    worked.clear()
+    save_mask(study.parent / "m" / "P1" / "D0" / "trunk-posterior.png", limb_mask({(0, 200): 2}))
+    import_masks(open_study(study), study.parent / "m", reader="Duval")
+    measure(study)
+    assert worked == ["D0/trunk-posterior"]
+    worked.clear()
+    (study / "study.toml").write_text("[measure]\nworking_long_side = 256", encoding="utf-8")
+    measure(study)
+    assert len(worked) == 6
+    worked.clear()
+    (study / "study.toml").write_text("[measure]\nworking_long_side = 256\n[endpoint]\nday = 5", encoding="utf-8")
+    measure(study)
+    assert worked == []
+
+
+def test_a_persons_reading_replaces_the_models_and_the_protocol_decides(study: Path) -> None:
+    measure(study)
+    save_mask(study.parent / "m" / "P1" / "D07" / "trunk-anterior.png", limb_mask({(0, 100): 1, (100, 200): 2}))
+    import_masks(open_study(study), study.parent / "m", reader="Duval")
+    save_mask(study.parent / "m" / "P1" / "D07" / "trunk-anterior.png", limb_mask({(0, 150): 1, (150, 200): 2}))
+    import_masks(open_study(study), study.parent / "m", reader="Board", adjudicated=True)
+    key = "D7/trunk-anterior.jpg"
+    measure(study)
+    assert photos(study)[key]["reader"] == "Board"
+    assert photos(study)["D7/trunk-posterior.jpg"]["reader"] == "model:classical-v1"
+    (study / "study.toml").write_text('[measure]\nreadings = ["manual", "model"]', encoding="utf-8")
+    measure(study)
+    assert photos(study)[key]["reader"] == "Duval"
+    results = measure(study, reader="Duval")
+    assert photos(study)[key]["reader"] == "Duval"
+    assert "no reading by Duval" in photos(study)["D7/trunk-posterior.jpg"]["problems"]
+    seven = next(visit for visit in results.patients[0].visits if visit.day == 7)
+    assert {s.surface for s in seven.having("seen")} == {"trunk-anterior"}
+    measure(study, reader="model:classical-v1")
+    assert photos(study)[key]["reader"] == "model:classical-v1"
+
+
+def test_the_same_mask_again_is_no_new_reading_and_a_new_one_names_its_parent(study: Path) -> None:
+    masks = study.parent / "m"
+    save_mask(masks / "P1" / "D07" / "trunk-anterior.png", limb_mask({(0, 200): 1}))
+    assert len(import_masks(open_study(study), masks, reader="Duval").recorded) == 1
+    again = import_masks(open_study(study), masks, reader="Duval")
+    assert (len(again.recorded), again.unchanged) == (0, 1)
+    save_mask(masks / "P1" / "D07" / "trunk-anterior.png", limb_mask({(0, 200): 2}))
+    changed = import_masks(open_study(study), masks, reader="Duval")
+    assert changed.recorded[0].parent == 1
+
+
+def test_a_locked_model_is_the_only_one(study: Path) -> None:
+    sha256 = load_model("classical-v1").sha256
+    (study / "study.toml").write_text(f'[measure]\nmodel_sha256 = "{sha256}"', encoding="utf-8")
+    assert measure(study).provenance.model_sha256 == sha256
+    (study / "study.toml").write_text(f'[measure]\nmodel_sha256 = "{"0" * 64}"', encoding="utf-8")
+    with pytest.raises(ModelError, match="locks the model.*on purpose"):
+        measure(study)
+
+
+def test_photo_glob_measures_only_what_matches_and_keeps_the_rest(study: Path, worked: list[str]) -> None:
+    measure(study, photo_glob="P1/D0/*")
+    assert sorted(worked) == [f"D0/{view}" for view in sorted(VIEWS)]
+    assert "not measured yet" in photos(study)["D7/trunk-anterior.jpg"]["problems"]
+    worked.clear()
+    measure(study)
+    assert len(worked) == 3
+    worked.clear()
+    measure(study, photo_glob="nothing")
+    assert worked == []
+    assert {row["status"] for row in photos(study).values()} != {"refused"}
+
+
+def test_several_processes_give_the_same_tables(study: Path, tmp_path: Path) -> None:
+    measure(study, workers=2)
+    both = {name: text for name, text in files(study / "results").items() if name.endswith(".csv")}
+    for name in ("results", "masks"):
+        shutil.rmtree(study / name)
+    (study / "readings.db").unlink()
+    measure(study, workers=1)
+    assert both == {name: text for name, text in files(study / "results").items() if name.endswith(".csv")}
+
+
+def test_a_photograph_that_is_gone_leaves_no_picture_behind(study: Path) -> None:
+    measure(study)
+    assert (study / "results" / "overlays" / "P1" / "D07" / "trunk-anterior.jpg").is_file()
+    (study / "photos" / "P1" / "D7" / "trunk-anterior.jpg").unlink()
+    measure(study)
+    assert not (study / "results" / "overlays" / "P1" / "D07" / "trunk-anterior.jpg").exists()
+
+
+def wait_for_readings(study: Path, number: int, process: subprocess.Popen[str]) -> None:
+    """Until so many readings are recorded (0: until the record exists), or the process has ended."""
+    deadline = time.monotonic() + 60
+    while process.poll() is None and time.monotonic() < deadline:
+        if (study / "readings.db").exists() and (number == 0 or len(Readings(study).all()) >= number):
+            return
+        time.sleep(0.02)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are sent the POSIX way")
+def test_ctrl_c_at_any_moment_loses_nothing(study: Path) -> None:
+    command = [sys.executable, "-m", "bsa_measure.cli", "measure", str(study), "--workers", "2"]
+    for recorded in (0, 1, 2, 4):
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        )
+        wait_for_readings(study, recorded, process)
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+        assert "Traceback" not in errors
+        assert process.returncode in (0, 1, 130)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode in (0, 1), done.stderr
+    record = Readings(study)
+    assert record.verify() == []
+    assert len({r.photo_sha256 for r in record.all()}) == 6
+    assert not list(study.rglob("*.part"))
+
+
+def test_a_dask_cluster_gives_the_same_tables(study: Path) -> None:
+    distributed = pytest.importorskip("distributed", reason="the [cluster] extra is not installed")
+    measure(study)
+    alone = {name: text for name, text in files(study / "results").items() if name.endswith(".csv")}
+    shutil.rmtree(study / "results")
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, scheduler_port=0
+    ) as cluster:
+        measure(study, scheduler=cluster.scheduler_address)
+    assert alone == {name: text for name, text in files(study / "results").items() if name.endswith(".csv")}
+
+
+def test_a_scheduler_that_does_not_answer_gets_a_sentence(study: Path) -> None:
+    pytest.importorskip("distributed", reason="the [cluster] extra is not installed")
+    with pytest.raises(StudyError, match="No Dask scheduler answers"):
+        measure(study, scheduler="tcp://127.0.0.1:9")
+
+
+@pytest.mark.parametrize("sweeping", ["P1,D7,*", ""])
+def test_a_refused_photograph_is_never_declared_healthy_by_a_sweeping_word(study: Path, sweeping: str) -> None:
+    (study / "uninvolved.csv").write_text(f"patient,visit,surface\n{sweeping}\n", encoding="utf-8")
+    if not sweeping:
+        (study / "study.toml").write_text('[measure]\nunphotographed = "uninvolved"', encoding="utf-8")
+    (study / "photos" / "P1" / "D7" / "trunk-anterior.jpg").write_bytes(b"")
+    seven = next(visit for visit in measure(study).patients[0].visits if visit.day == 7)
+    assert [s.surface for s in seven.having("unseen")] == ["trunk-anterior"]
+    with (study / "uninvolved.csv").open("a", encoding="utf-8") as file:
+        file.write("P1,D7,trunk-anterior\n")
+    seven = next(visit for visit in measure(study).patients[0].visits if visit.day == 7)
+    assert seven.having("unseen") == ()
