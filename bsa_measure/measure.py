@@ -13,7 +13,7 @@ import json
 import platform
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -296,7 +296,9 @@ def _work(
         if planned.choice.reading is None and found.mask_sha256:
             record.add([_model_reading(study, planned, found, model)])
         if found.verdict != "refused":  # what could not be read today may be readable tomorrow
-            write_bytes(_stored_path(study.folder, job), json.dumps(found.to_json()).encode())
+            # The reading carries the certainty; left out here, a run that was disturbed ends in the same bytes.
+            stored = replace(found, certainty=None)
+            write_bytes(_stored_path(study.folder, job), json.dumps(stored.to_json()).encode())
         outcomes[planned.photo.file] = found
         if progress:
             progress(done, len(todo))

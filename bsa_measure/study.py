@@ -157,7 +157,7 @@ def _read_patients(path: Path, chart: Chart, problems: list[str]) -> tuple[dict[
     refused: dict[str, str] = {}
     spellings: dict[str, str] = {}
     for row in read_table(path, ("patient", "age_years")):
-        name = _composed(row["patient"])
+        name = composed(row["patient"])
         try:
             patient = _patient(name, row, chart)
             if name in patients:
@@ -292,16 +292,16 @@ def _place(path: Path, photos: Path) -> str:
     return printable(path.relative_to(photos.parent).as_posix())
 
 
-def _composed(name: str) -> str:
+def composed(name: str) -> str:
     """A name with each accented letter as one character; some computers take it apart in file names."""
     return unicodedata.normalize("NFC", name)
 
 
 def _photo_file(path: Path, photos: Path, protocol: Protocol, chart: Chart, overlays: set[str]) -> PhotoFile:
-    patient, visit_folder = _composed(path.parent.parent.name), _composed(path.parent.name)
+    patient, visit_folder = composed(path.parent.parent.name), composed(path.parent.name)
     day = parse_visit(visit_folder)
     visit = visit_folder if day is None else visit_label(day)
-    view = parse_view(_composed(path.stem))
+    view = parse_view(composed(path.stem))
     overlay = f"overlays/{patient}/{visit}/{path.stem}.jpg"
     if overlay.lower() in overlays:  # the same stem twice: VIEW.jpg and VIEW.png, or D7 and D07
         overlay = f"overlays/{patient}/{visit_folder}/{path.name}.jpg"
@@ -357,7 +357,7 @@ def _read_uninvolved(
         problems.append(str(error))
         return {}
     for row in rows:
-        patient, surface, day = _composed(row["patient"]), row["surface"].lower(), parse_visit(row["visit"])
+        patient, surface, day = composed(row["patient"]), row["surface"].lower(), parse_visit(row["visit"])
         if patient not in patients:
             near = suggestion(patient, patients)
             problems.append(f"uninvolved.csv: {patient!r} is no patient of patients.csv{near}: correct that line.")
