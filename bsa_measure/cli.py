@@ -297,6 +297,53 @@ def import_(
         sys.exit(NEEDS_A_HUMAN if taken else UNUSABLE)
 
 
+@app.command(cls=_Command, epilog=_EXIT_CODES, short_help="Make digital phantom patients to try things on.")
+def phantom(
+    out: Annotated[Path, typer.Option(metavar="DIR", help="The study folder to make.", show_default=False)],
+    patients: Annotated[int, typer.Option(metavar="N", min=1, max=9999, help="How many patients.")] = 1,
+    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Another seed, other patients.")] = 1,
+    visits: Annotated[
+        str, typer.Option(metavar="LIST", help="Study days, e.g. D-2,D0,D7.", show_default="the usual six")
+    ] = "",
+    views: Annotated[
+        str,
+        typer.Option(
+            metavar="LIST", help="Views, e.g. trunk-anterior,buttocks.", show_default="the whole standard list"
+        ),
+    ] = "",
+    size: Annotated[
+        int, typer.Option(metavar="N", min=256, max=4096, help="Pixels on a photograph's longer side.")
+    ] = 1024,
+) -> None:
+    """Make a study of digital phantom patients: photographs, masks and true % BSA.
+
+    It can be stopped at any time (Ctrl-C) and goes on where it stopped. The same seed gives the same patients.
+    """
+    from .files import quoted
+
+    try:
+        from .phantom.command import generate_study
+    except ImportError as error:
+        _fail(f"Phantoms need {error.name}: install it with  pip install 'bsa-measure[phantom]'")
+    with _progress("Making photographs") as show:
+        study = generate_study(
+            out,
+            patients=patients,
+            seed=seed,
+            visits=visits,
+            views=views,
+            size=size,
+            progress=lambda done, total, _: show(done, total),
+        )
+    truth = out / "truth"
+    typer.echo(
+        f"Made {study.made} photographs, {study.kept} were there already.\n"
+        f"Next:  bsa-measure measure {quoted(out)}\n"
+        f"With the true masks as a reader:  bsa-measure import {quoted(out)} {quoted(truth / 'masks')} "
+        f"--reader truth --surfaces {quoted(truth / 'surfaces')}"
+    )
+
+
 @contextlib.contextmanager
 def _progress(title: str) -> Iterator[Callable[[int, int], None]]:
     """A progress bar with the time left on a terminal; nothing in a file or a pipe."""

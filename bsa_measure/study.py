@@ -71,7 +71,8 @@ class Study:
         protocol, chart: what study.toml fixes.
         patients: by identifier, in the order of patients.csv.
         photos: every photograph, sorted by patient, day and the protocol's order of views.
-        uninvolved: (patient, day) to the surfaces declared free of lesions.
+        uninvolved: (patient, day) to the surfaces declared free of lesions, EVERY_SURFACE among them where the row
+            says so; see :func:`declared_uninvolved`.
         truth: (patient, day) to the known truth, for phantoms.
         problems: sentences about tables and files out of place.
     """
@@ -369,8 +370,7 @@ def _read_uninvolved(
                 f"uninvolved.csv: {surface!r} is no surface of the chart {chart.title}{near}: correct that line."
             )
         else:
-            named = frozenset(chart.surfaces) if surface == EVERY_SURFACE else frozenset([surface])
-            declared[patient, day] = declared.get((patient, day), frozenset()) | named
+            declared[patient, day] = declared.get((patient, day), frozenset()) | {surface}
     return declared
 
 
@@ -400,6 +400,25 @@ def about(photo: PhotoFile | PhotoResult, problem: str) -> str:
     return place + problem.removeprefix(name) if problem.startswith(f"{name} ") else f"{place}: {problem}"
 
 
+def declared_uninvolved(study: Study, patient: str, day: int) -> frozenset[str]:
+    """Surfaces of a visit that are declared free of lesions.
+
+    A surface that was photographed is never covered by a sweeping declaration (``*``, or ``unphotographed =
+    "uninvolved"`` in the protocol), not even when its photograph was refused; only naming it declares it.
+    """
+    declared = study.uninvolved.get((patient, day), frozenset())
+    named = declared - {EVERY_SURFACE}
+    if EVERY_SURFACE not in declared and study.protocol.measure.unphotographed == "unseen":
+        return named
+    photographed = {
+        surface
+        for photo in study.photos
+        if (photo.patient, photo.day) == (patient, day) and photo.shows is not None
+        for surface in photo.shows.surfaces
+    }
+    return named | (frozenset(study.chart.surfaces) - photographed)
+
+
 def missing_views(study: Study, patient: str, day: int, shown: Collection[str]) -> tuple[str, ...]:
     """Planned views of a visit that are still to be taken.
 
@@ -409,8 +428,6 @@ def missing_views(study: Study, patient: str, day: int, shown: Collection[str]) 
     Returns:
         The views of which a surface is neither shown nor declared uninvolved, in the protocol's order.
     """
-    if study.protocol.measure.unphotographed == "uninvolved":
-        return ()
-    settled = {*shown, *study.uninvolved.get((patient, day), ())}
+    settled = {*shown, *declared_uninvolved(study, patient, day)}
     views = study.protocol.views
     return tuple(name for name in study.protocol.planned_views if not settled.issuperset(views[name].surfaces))

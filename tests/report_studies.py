@@ -29,9 +29,7 @@ Shown = tuple[float, ...]
 
 def areas(shown: Shown) -> Areas:
     """Areas with these fractions, on a surface that fills 0.4 of the frame."""
-    f, e, c = (*shown, 0.0, 1.0)[:3] if len(shown) < 3 else shown
-    if len(shown) == 2:
-        c = 1.0
+    f, e, c = (*shown, *(0.0, 0.0, 1.0)[len(shown) :])
     seen = 0.4 * c
     return Areas(seen * (1 - f - e), seen * f, seen * e, 0.4 * (1 - c))
 

@@ -262,7 +262,9 @@ class Disease:
     def _late(self, points: Points) -> Values:
         distance, _, who = cells(warp(points, 40, 2, self.style.seed + 90, 0.01), 17, self.style.seed + 91)
         broad = fbm(points, 5, 2, self.style.seed + 92)
-        return np.asarray(broad + 0.4 * who - 0.9 * distance + 0.2 * fbm(points, 60, 2, self.style.seed + 93), np.float32)
+        return np.asarray(
+            broad + 0.4 * who - 0.9 * distance + 0.2 * fbm(points, 60, 2, self.style.seed + 93), np.float32
+        )
 
     def findings(self, points: Points, readiness: Values, day: int) -> Findings:
         """What points (N, 3) of the rest pose are on ``day``; ``readiness`` (N,) is interpolated from the vertices."""

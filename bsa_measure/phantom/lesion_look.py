@@ -82,7 +82,9 @@ def _intact(p: Points, excess: Values, age: Values, inside: Values, look: Look, 
     look.height += (0.00025 * np.maximum(erythema, 0) * (1 + 0.5 * fbm(p, 200, 2, seed + 106))).astype(np.float32)
 
 
-def _detached(p: Points, excess: Values, age: Values, inside: Values, look: Look, style: Style, skin: Complexion) -> None:
+def _detached(
+    p: Points, excess: Values, age: Values, inside: Values, look: Look, style: Style, skin: Complexion
+) -> None:
     """Blisters and loose sheets where fresh; raw wet dermis, fibrin and crusts, later drier."""
     seed, dark, n = style.seed, skin.darkness, len(p)
     tone = tone_color(skin.ita).astype(np.float32)
@@ -102,7 +104,9 @@ def _detached(p: Points, excess: Values, age: Values, inside: Values, look: Look
     raw = raw * np.exp(-np.outer(smoothstep(0.30, 0.12, dots) * (who > 0.62), np.array([0.4, 0.9, 0.8])))
     # Remnants of pigment where dark skin is denuded.
     stains = smoothstep(0.10, 0.5, fbm(p, 65, 3, seed + 114)) * dark
-    raw = _mix(raw.astype(np.float32), np.broadcast_to(tone * np.array([1.3, 0.9, 0.9], np.float32), (n, 3)), 0.7 * stains)
+    raw = _mix(
+        raw.astype(np.float32), np.broadcast_to(tone * np.array([1.3, 0.9, 0.9], np.float32), (n, 3)), 0.7 * stains
+    )
     fibrin = smoothstep(0.30 - 0.45 * style.fibrin, 0.55, fbm(p, 30, 4, seed + 115, gain=0.62) + 0.03 * age)
     fibrin = fibrin * smoothstep(0.02, 0.2, excess)
     raw = _mix(raw, _flat((0.60, 0.43, 0.20), n) * (1 + 0.3 * fine[:, None]), 0.75 * fibrin)
@@ -131,7 +135,9 @@ def _detached(p: Points, excess: Values, age: Values, inside: Values, look: Look
     # --- blisters: tense or flaccid domes of clear, cloudy or bloody fluid
     bulge, _, who = cells(p, 33, seed + 120)
     dome = smoothstep(1.0, 0.55, (bulge + 0.10 * mid) / (0.18 + 0.42 * who)) * (who < style.blisters * fresh)
-    fluid = np.where((who * 97 % 1 > 0.75)[:, None], np.array([0.30, 0.06, 0.07]), tone * 0.75 + np.array([0.16, 0.12, 0.05]))
+    fluid = np.where(
+        (who * 97 % 1 > 0.75)[:, None], np.array([0.30, 0.06, 0.07]), tone * 0.75 + np.array([0.16, 0.12, 0.05])
+    )
     albedo = _mix(albedo, (fluid * (1 + 0.12 * fine[:, None])).astype(np.float32), smoothstep(0.1, 0.5, dome) * 0.9)
     rim = smoothstep(0.02, 0.2, dome) * smoothstep(0.6, 0.25, dome)
     rough = rough + (0.22 - rough) * smoothstep(0.2, 0.5, dome)

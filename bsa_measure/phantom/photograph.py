@@ -133,9 +133,7 @@ def _blur(light: Image, fault: Fault, long_side: int) -> Image:
         kernel = np.zeros((size, size), np.float32)
         angle = np.radians(fault.shake[1])
         for step in np.linspace(-length / 2, length / 2, 4 * size):
-            kernel[
-                round(size // 2 + step * np.sin(angle)) % size, round(size // 2 + step * np.cos(angle)) % size
-            ] += 1
+            kernel[round(size // 2 + step * np.sin(angle)) % size, round(size // 2 + step * np.cos(angle)) % size] += 1
         light = cv2.filter2D(light, -1, kernel / kernel.sum())
     return np.asarray(light, np.float32)
 
@@ -148,9 +146,7 @@ def _tone(light: Image, contrast: float) -> Image:
     return np.asarray(srgb + 0.45 * contrast * (curved - srgb), np.float32)
 
 
-def _lay(
-    thing: str, light: Image, tissue: NDArray[np.uint8], surface: NDArray[np.uint8], rng: Generator
-) -> None:
+def _lay(thing: str, light: Image, tissue: NDArray[np.uint8], surface: NDArray[np.uint8], rng: Generator) -> None:
     """Lay a ruler, a colour card or a black-and-white marker into the scene, near an edge where there is least skin."""
     height, width = tissue.shape
     art = {"ruler": _ruler, "card": _card, "marker": _marker}[thing](rng)

@@ -85,9 +85,7 @@ def expose(
     )
     on_skin = np.flatnonzero(material == SKIN)
     if len(on_skin):
-        found, numbers = _skin(
-            body, traits, complexion, disease, day, face[on_skin], weights[on_skin], look, on_skin
-        )
+        found, numbers = _skin(body, traits, complexion, disease, day, face[on_skin], weights[on_skin], look, on_skin)
         tissue[pixels[on_skin]] = found
         surface[pixels[on_skin]] = numbers
     for kind in (HAIR, CLOTH):
@@ -179,7 +177,9 @@ def _eyes(rest: Image, body: Body, skin: Look, index: NDArray[np.intp]) -> None:
 def _hair(place: Image, look: Look, index: NDArray[np.intp], complexion: Complexion, room: Room, seed: int) -> None:
     strands = fbm(place * np.array([1.0, 1.0, 0.16], np.float32), 420, 3, seed + 31, gain=0.7)
     locks = fbm(place, 45, 3, seed + 32)
-    look.albedo[index] = np.array(complexion.hair, np.float32) * np.clip(1 + 0.7 * strands + 0.4 * locks, 0.2, 2)[:, None]
+    look.albedo[index] = (
+        np.array(complexion.hair, np.float32) * np.clip(1 + 0.7 * strands + 0.4 * locks, 0.2, 2)[:, None]
+    )
     look.roughness[index] = 0.45 + 0.1 * strands
     look.gloss[index] = 0.5
     look.height[index] = 0.0012 * strands + 0.003 * locks
@@ -230,7 +230,14 @@ def _bend(
 
 
 def _shade(
-    look: Look, bent: Image, normal: Image, place: Image, opened: Image, camera: Camera, lighting: Lighting, shadows: object
+    look: Look,
+    bent: Image,
+    normal: Image,
+    place: Image,
+    opened: Image,
+    camera: Camera,
+    lighting: Lighting,
+    shadows: object,
 ) -> tuple[Image, Image]:
     """Diffuse irradiance (N, 3) and gloss (N, 3)."""
     to_eye = _unit(camera.eye.astype(np.float32) - place)

@@ -119,7 +119,9 @@ def paint_room(room: Room, camera: Camera, lighting: Lighting, shadows: Shadows,
             on_pad = (np.abs(local) < np.array([0.34, 0.30, 0.34], np.float32)).all(axis=1).reshape(shape)
             color[on_pad] = color[on_pad] * 0.25 + np.array([0.28, 0.46, 0.62], np.float32) * 0.75
         stains = smoothstep(0.38, 0.6, fbm(across, 6, 4, room.seed + 10)).reshape(shape)
-        color *= (1 - stains[..., None] * np.array([0.10, 0.25, 0.30], np.float32) * (room.seed % 3 == 0)).astype(np.float32)
+        color *= (1 - stains[..., None] * np.array([0.10, 0.25, 0.30], np.float32) * (room.seed % 3 == 0)).astype(
+            np.float32
+        )
     else:
         color *= (1 + 0.06 * fbm(across, 2.5, 3, room.seed + 11)).reshape(shape)[..., None]
     if room.normal[2] > 0.9:

@@ -117,7 +117,9 @@ def healthy_skin(points: Points, traits: Traits, complexion: Complexion) -> Look
     melanin = mottle * (0.13 * fbm(points, 14, 4, seed + 1, gain=0.6) + 0.09 * fbm(points, 140, 3, seed + 2, gain=0.6))
     patches = fbm(points, 24, 4, seed + 3, gain=0.6)
     fine = fbm(points, 330, 2, seed + 4)
-    blood = mottle * complexion.blush * (0.20 * patches + 0.16 * np.maximum(fbm(points, 75, 3, seed + 5), 0) + 0.07 * fine)
+    blood = (
+        mottle * complexion.blush * (0.20 * patches + 0.16 * np.maximum(fbm(points, 75, 3, seed + 5), 0) + 0.07 * fine)
+    )
     blood += complexion.blush * (1 - 0.5 * dark) * (0.32 * traits.flush + 0.22 * traits.palm)
     melanin -= complexion.tanned * traits.covered
     melanin -= 1.35 * dark * traits.palm

@@ -67,7 +67,9 @@ class Sitter:
         return self._open[body.pose]
 
 
-def photograph(sitter: Sitter, seed: int, day: int, view: str, long_side: int, fault: Fault | None = None) -> Photograph:
+def photograph(
+    sitter: Sitter, seed: int, day: int, view: str, long_side: int, fault: Fault | None = None
+) -> Photograph:
     """Take one photograph. It depends on (seed, patient, day, view) and the size, on nothing else."""
     patient = sitter.patient
     rng = generator(seed, patient.patient, day, view)
@@ -79,16 +81,12 @@ def photograph(sitter: Sitter, seed: int, day: int, view: str, long_side: int, f
     room = draw_room(rng, camera, body.vertices, body.pose.startswith(("lying", "prone")), framed)
     clothed = _clothes(view, patient, rng)
     figure = dress(body, sitter.traits, patient.complexion, clothed, int(rng.integers(1 << 29)), sitter.open_skin(body))
-    exposure = expose(
-        body, figure, sitter.traits, patient.complexion, sitter.disease, day, camera, lighting, room, rng
-    )
+    exposure = expose(body, figure, sitter.traits, patient.complexion, sitter.disease, day, camera, lighting, room, rng)
     drawn = draw_fault(rng)
     return develop(exposure, drawn if fault is None else fault, day, rng)
 
 
-def _pose(
-    sitter: Sitter, view: str, rng: np.random.Generator, aim: Callable[[Body], Camera]
-) -> tuple[Body, Camera]:
+def _pose(sitter: Sitter, view: str, rng: np.random.Generator, aim: Callable[[Body], Camera]) -> tuple[Body, Camera]:
     """A pose in which the view's surfaces can be seen, and the camera for it."""
     posterior = "posterior" in view or view == "buttocks"
     if sitter.patient.lying and rng.random() < 0.85:

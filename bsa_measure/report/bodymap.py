@@ -10,12 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from html import escape
 from typing import Final, Literal
 
 from ..bsa import Status
 from .figure import HALF_WIDTH, HEIGHT, Point, details, outlines
-from .words import surface_title
+from .words import escaped, surface_title
 
 Scale = Literal["detached", "reepithelialised"]
 Color = tuple[int, int, int]
@@ -44,11 +43,13 @@ class SurfaceValue:
         status: ``seen``, ``unseen`` (hatched) or ``uninvolved`` (dotted).
         fraction: 0 to 1; used when seen.
         note: ends the tooltip, e.g. the interval.
+        mostly_hidden: hatch the colour too, because it stands on less than half of the surface.
     """
 
     status: Status
     fraction: float | None = None
     note: str = ""
+    mostly_hidden: bool = False
 
 
 def body_map_svg(
@@ -74,12 +75,14 @@ def body_map_svg(
     """
     surfaces = [_surface(name, values.get(name), scale, numbers, shared_outlines) for name in outlines()]
     heavy = "".join(
-        f'<path d="{_path(name)}" fill="none" stroke="#1a1a1a" stroke-width="2.4"/>' for name in sorted(highlight)
+        f'<path d="{_path(name)}" fill="none" stroke="#1a1a1a" stroke-width="2.4" stroke-linejoin="round"/>'
+        for name in sorted(highlight & outlines().keys())
     )
     lines = _use("details") if shared_outlines else _details_svg()
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="body-map" role="img" viewBox="0 0 {WIDTH} '
-        f'{HEIGHT + _CAPTION_HEIGHT:g}"><title>{escape(title)}</title>'
+        '<svg xmlns="http://www.w3.org/2000/svg" class="body-map" role="img" font-family="system-ui, sans-serif" '
+        f'viewBox="0 0 {WIDTH} '
+        f'{HEIGHT + _CAPTION_HEIGHT:g}"><title>{escaped(title)}</title>'
         f'<g stroke="{_LINE}" stroke-width=".8" stroke-linejoin="round">{"".join(surfaces)}</g>'
         f"{lines}{heavy}{_captions()}</svg>"
     )
@@ -119,20 +122,20 @@ def legend_svg(scale: Scale) -> str:
     name = "detached" if scale == "detached" else "re-epithelialised"
     steps = 50
     bars = "".join(
-        f'<rect x="{30 + i * 4}" y="6" width="4.2" height="12" '
+        f'<rect x="{52 + i * 4}" y="6" width="4.2" height="12" '
         f'fill="{hexadecimal(scale_color((i + 0.5) / steps, scale))}"/>'
         for i in range(steps)
     )
     marks = "".join(
-        f'<text class="ink" x="{30 + share * 2}" y="31" text-anchor="middle">{share}</text>'
-        for share in (0, 25, 50, 75, 100)
+        f'<text class="ink" x="{52 + float(mark.split()[0]) * 2:g}" y="30" text-anchor="middle">{mark}</text>'
+        for mark in ("1", "25", "50", "75", "100 %")
     )
-    zero = f'<rect x="8" y="6" width="12" height="12" fill="{hexadecimal(_NONE)}" stroke="{_LINE}" stroke-width=".6"/>'
+    zero = f'<rect x="10" y="6" width="12" height="12" fill="{hexadecimal(_NONE)}" stroke="{_LINE}" stroke-width=".6"/>'
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="legend" role="img" viewBox="0 0 300 36" font-size="10">'
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="legend" role="img" viewBox="0 0 350 34" font-size="11">'
         f"<title>Colour scale: % of the surface {name}, from 0 to 100</title>"
-        f'{zero}<text class="ink" x="14" y="31" text-anchor="middle">none</text>{bars}{marks}'
-        f'<text class="ink" x="240" y="16">% {name}</text></svg>'
+        f'{zero}<text class="ink" x="16" y="30" text-anchor="middle">none</text>{bars}{marks}'
+        f'<text class="ink" x="258" y="16">{name}</text></svg>'
     )
 
 
@@ -143,7 +146,7 @@ def _surface(name: str, value: SurfaceValue | None, scale: Scale, numbers: bool,
     fill = hexadecimal(scale_color(fraction, scale)) if seen else "#ffffff"
     shape = _use(f"o-{name}", f' fill="{fill}"') if shared else f'<path d="{_path(name)}" fill="{fill}"/>'
     status = value.status if value is not None else ""
-    if status == "unseen":
+    if status == "unseen" or (value is not None and value.mostly_hidden):
         marks = ' fill="none" stroke="#5f5a55" stroke-width="1.1"'
         shape += _use(f"h-{name}", marks) if shared else f'<path d="{_hatch(name)}"{marks}/>'
     elif status == "uninvolved":
@@ -158,7 +161,7 @@ def _surface(name: str, value: SurfaceValue | None, scale: Scale, numbers: bool,
             f'<text x="{x + _MIDLINES[outline.side]:g}" y="{y + size * 0.35:g}" font-size="{size}" stroke="none" '
             f'fill="{ink}" text-anchor="middle">{_short(fraction)}</text>'
         )
-    return f"<g><title>{escape(_tooltip(name, value, scale))}</title>{shape}{text}</g>"
+    return f"<g><title>{escaped(_tooltip(name, value, scale))}</title>{shape}{text}</g>"
 
 
 def _tooltip(name: str, value: SurfaceValue | None, scale: Scale) -> str:
@@ -220,7 +223,7 @@ def _captions() -> str:
         f'<text class="ink" x="{x:g}" y="{HEIGHT + 17:g}" font-size="13" text-anchor="middle">{text}</text>'
         for x, text in ((front, "Front"), (back, "Back"))
     )
-    return f'<g fill="#3a3632" font-family="system-ui, sans-serif">{marks}{names}</g>'
+    return f'<g fill="#3a3632">{marks}{names}</g>'
 
 
 @cache

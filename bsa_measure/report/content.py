@@ -91,6 +91,7 @@ class VisitCard:
     detached_interval: str
     reepithelialised: str
     true_detached: str
+    true_reepithelialised: str
     small_map: str
     small_covered_map: str
     large_map: str
@@ -102,6 +103,7 @@ class VisitCard:
     unseen_weight: str
     photos: tuple[PhotoCard, ...]
     summary: str
+    total: str
     is_the_call: bool
 
 
@@ -122,7 +124,7 @@ class PatientCard:
     to_do: tuple[str, ...]
     course: str
     visits: tuple[VisitCard, ...]
-    has_truth: bool
+    absent: tuple[str, ...]
 
 
 def patient_cards(results: StudyResults, pictures: Mapping[str, str]) -> tuple[PatientCard, ...]:
@@ -217,7 +219,7 @@ def _patient_card(
             result.visits, protocol, title=f"Course of {name}: % of the body surface over the study days", truth=truth
         ),
         visits=visits,
-        has_truth=bool(truth),
+        absent=tuple(visit.day for visit in visits if not visit.measured),
     )
 
 
@@ -239,7 +241,7 @@ def _to_do(result: PatientResult, photos: Sequence[PhotoResult], verdict: Verdic
     """What needs a human, shortest first look."""
     found: list[str] = []
     if verdict.key == "undetermined":
-        found.append(f"the call at {verdict.day} is open: {verdict.reason}")
+        found.append(f"the call at {verdict.day} is open: {_why_open(result, rule)}")
     found += [f"{verdict.day}: {flag}" for flag in verdict.flags]
     if result.eligible.answer == "undetermined":
         found.append(f"eligibility is open: {result.eligible.reason}")
@@ -252,6 +254,14 @@ def _to_do(result: PatientResult, photos: Sequence[PhotoResult], verdict: Verdic
     if missing and any(visit.day == rule.day and visit.detached is not None for visit in result.visits):
         found.append(f"{count(len(missing), 'view')} missing at {verdict.day}")
     return tuple(found)
+
+
+def _why_open(result: PatientResult, rule: Endpoint) -> str:
+    found, called = next((found, called) for found, called in result.calls if found.day == rule.day)
+    measure = found.healed if rule.numerator == "decline" else found.reepithelialised
+    if measure is None:
+        return called.reason
+    return f"{interval(measure, rule.threshold_percent)} % is possible, the threshold is {rule.threshold_percent:g} %"
 
 
 def _verdict(found: Healing, called: Call, rule: Endpoint, truth: Mapping[int, TrueVisit]) -> Verdict:
@@ -290,14 +300,16 @@ def _sentence(found: Healing, called: Call, rule: Endpoint) -> str:
         return "No detachment was observed up to this day, so no response is computed."
     if measure is None:
         return "No call is possible: no detachment was seen, but part of the skin is hidden or not photographed."
-    value = f"At {day}, {percent(measure.point, threshold)} % of the maximal detached skin is {what}"
+    value = f"At {day}, {percent(measure.point, threshold)}\u00a0% of the maximal detached skin is {what}"
     if called.response == "yes":
-        return f"{value}: a response takes {threshold:g} %, which is reached even if all hidden skin is detached."
+        return f"{value}: a response takes {threshold:g}\u00a0%, which is reached even if all hidden skin is detached."
     if called.response == "no":
-        return f"{value}: a response takes {threshold:g} %, which is not reached even if all hidden skin is healthy."
+        return (
+            f"{value}: a response takes {threshold:g}\u00a0%, which is not reached even if all hidden skin is healthy."
+        )
     return (
-        f"{value}, but hidden skin leaves {interval(measure, threshold)} % open, on both sides of {threshold:g} %: "
-        "a person decides."
+        f"{value}, but hidden skin leaves {interval(measure, threshold)}\u00a0% open, on both sides of "
+        f"{threshold:g}\u00a0%: a person decides."
     )
 
 
@@ -309,16 +321,14 @@ def _arithmetic(found: Healing, rule: Endpoint) -> list[tuple[str, str]]:
     day, d, m = day_label(found.day), found.detached, found.maximum
     decimals = ratio_decimals(d.point, m, lambda part, whole: 100 * (1 - part / whole), threshold)
     lines = [("Maximum M", f"{_maximum_words(found, rule, decimals)}")]
-    lines.append(
-        (f"Detached at {day}, D", f"{d.point:.{decimals}f} % BSA; hidden skin leaves {interval(d, decimals=2)}")
-    )
+    lines.append((f"Detached at {day}, D", f"{d.point:.{decimals}f} % BSA, possible {interval(d, decimals=2)}"))
     if found.healed is not None:
         h = found.healed
         lines.append(
             (
                 "Healed H",
-                f"100 × (1 − {d.point:.{decimals}f} / {m:.{decimals}f}) = {percent(h.point, threshold, decimals=2)} %; "
-                f"{interval(h, threshold)}",
+                f"100 × (1 − {d.point:.{decimals}f} / {m:.{decimals}f}) = {percent(h.point, threshold, decimals=2)} %, "
+                f"possible {interval(h, threshold)}",
             )
         )
     if found.reepithelialised is not None and found.reepithelialised_bsa is not None:
@@ -327,12 +337,12 @@ def _arithmetic(found: Healing, rule: Endpoint) -> list[tuple[str, str]]:
         lines.append(
             (
                 "Re-epithelialised R",
-                f"100 × {e.point:.{decimals}f} / {m:.{decimals}f} = {percent(r.point, threshold, decimals=2)} %; "
-                f"{interval(r, threshold)}",
+                f"100 × {e.point:.{decimals}f} / {m:.{decimals}f} = {percent(r.point, threshold, decimals=2)} %, "
+                f"possible {interval(r, threshold)}",
             )
         )
     letter = "H" if rule.numerator == "decline" else "R"
-    lines.append(("Rule", f"response when {letter} is at least {threshold:g} %, the whole interval included"))
+    lines.append(("Rule", f"response when {letter}, and all of its possible range, is at least {threshold:g} %"))
     return lines
 
 
@@ -370,7 +380,7 @@ def _visit_cards(
     pictures: Mapping[str, str],
 ) -> tuple[VisitCard, ...]:
     measured = {visit.day: visit for visit in result.visits}
-    days = sorted({*measured, *(p.day for p in photos), *results.protocol.visits.planned})
+    days = sorted({*measured, *(p.day for p in photos if p.day is not None), *results.protocol.visits.planned})
     cards = []
     for day in days:
         visit = measured.get(day)
@@ -399,7 +409,7 @@ def _visit_card(
 ) -> VisitCard:
     label = day_label(day)
     unseen = visit.having("unseen") if visit else ()
-    missing = [_view_title(view, results) for view in result.missing_views.get(day, ())]
+    missing = _missing_titles(result.missing_views.get(day, ()), results)
     detached = visit.detached if visit else None
     covered = visit.reepithelialised if visit else None
     name = f"{result.patient.patient} {label}"
@@ -411,6 +421,9 @@ def _visit_card(
         detached_interval=interval(detached),
         reepithelialised=percent(covered.point if covered else None),
         true_detached=percent(true.detached, decimals=2) if true else "",
+        true_reepithelialised=percent(true.reepithelialised, decimals=2)
+        if true and true.reepithelialised is not None
+        else "",
         small_map=_map(visit, name, "detached", numbers=False),
         small_covered_map=_map(visit, name, "reepithelialised", numbers=False),
         large_map=_map(visit, name, "detached", numbers=True),
@@ -421,12 +434,13 @@ def _visit_card(
         unseen=tuple(surface_title(s.surface) for s in unseen),
         unseen_weight=percent(sum(s.weight for s in unseen)),
         photos=tuple(photo_cards(photos, results, pictures)),
-        summary=_visit_summary(photos, missing, unseen),
+        total=percent(detached.point if detached else None, decimals=2),
+        summary=_visit_summary(photos, len(result.missing_views.get(day, ())), unseen),
         is_the_call=day == results.protocol.endpoint.day,
     )
 
 
-def _visit_summary(photos: Sequence[PhotoResult], missing: Sequence[str], unseen: Sequence[SurfaceReading]) -> str:
+def _visit_summary(photos: Sequence[PhotoResult], missing: int, unseen: Sequence[SurfaceReading]) -> str:
     statuses = Counter(photo.status for photo in photos)
     parts = [count(len(photos), "photograph")]
     if statuses["needs-review"]:
@@ -434,7 +448,7 @@ def _visit_summary(photos: Sequence[PhotoResult], missing: Sequence[str], unseen
     if statuses["refused"]:
         parts.append(f"{statuses['refused']} refused")
     if missing:
-        parts.append(f"{count(len(missing), 'view')} missing")
+        parts.append(f"{count(missing, 'view')} missing")
     if unseen:
         parts.append(f"{count(len(unseen), 'surface')} unseen")
     return ", ".join(parts)
@@ -455,7 +469,8 @@ def _surface_value(surface: SurfaceReading, scale: Scale) -> SurfaceValue:
     note = f"{surface.weight:g} % of the body"
     if surface.status == "seen" and fraction is not None and fraction.high - fraction.low > 0.005:
         note = f"hidden skin leaves {100 * fraction.low:.0f} to {100 * fraction.high:.0f} %; {note}"
-    return SurfaceValue(surface.status, fraction.point if fraction else None, note)
+    mostly_hidden = surface.status == "seen" and (surface.assessable_fraction or 0.0) < 0.5
+    return SurfaceValue(surface.status, fraction.point if fraction else None, note, mostly_hidden)
 
 
 def _worth_a_line(surface: SurfaceReading) -> bool:
@@ -490,7 +505,7 @@ def _others(visit: VisitBsa) -> str:
     if declared:
         parts.append(
             f"{count(len(declared), 'surface')} declared free of lesions: "
-            + ", ".join(surface_title(s.surface) for s in declared)
+            + "; ".join(surface_title(s.surface) for s in declared)
         )
     return ". ".join(parts) + "." if parts else ""
 
@@ -504,8 +519,8 @@ def _photo_card(photo: PhotoResult, protocol: Protocol, chart: Chart, pictures: 
             findings.append(f"{surface_title(surface)}: nothing assessable")
         else:
             covered = areas.reepithelialised_fraction or 0.0
-            text = f"{surface_title(surface)}: {percent(100 * fraction)} % detached"
-            findings.append(text + (f", {percent(100 * covered)} % re-epithelialised" if covered else ""))
+            text = f"{surface_title(surface)}: {percent(100 * fraction)}\u00a0% detached"
+            findings.append(text + (f", {percent(100 * covered)}\u00a0% re-epith." if covered else ""))
     return PhotoCard(
         title=view.title if view is not None and view.title else photo.view,
         view=photo.view,
@@ -518,6 +533,12 @@ def _photo_card(photo: PhotoResult, protocol: Protocol, chart: Chart, pictures: 
         findings=tuple(findings),
         picture=pictures.get(photo.overlay, "") if photo.overlay else "",
     )
+
+
+def _missing_titles(views: Sequence[str], results: StudyResults) -> list[str]:
+    if len(views) > 1 and set(views) >= set(results.protocol.planned_views):
+        return [f"all {len(views)}"]
+    return [_view_title(view, results) for view in views]
 
 
 def _view_title(view: str, results: StudyResults) -> str:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Mapping
 from importlib import resources
@@ -20,7 +19,7 @@ from ..results import StudyResults
 from ..tissue import Tissue
 from .bodymap import hexadecimal, legend_svg, shared_outlines_svg
 from .content import patient_cards, photo_cards, protocol_choices
-from .words import day_label
+from .words import day_label, visible
 
 
 def render_report(results: StudyResults, pictures: Mapping[str, bytes]) -> str:
@@ -43,13 +42,15 @@ def render_report(results: StudyResults, pictures: Mapping[str, bytes]) -> str:
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        finalize=_visible,
+        finalize=_finalize,
     )
     environment.filters["svg"] = trusted
     embedded = {path: "data:image/jpeg;base64," + base64.b64encode(data).decode() for path, data in pictures.items()}
     patients = patient_cards(results, embedded)
     names = {patient.name for patient in patients}
-    orphans = [photo for photo in results.refused_photos if photo.patient not in names]
+    # In no visit's list: of an unknown patient, or in a folder that is no study day.
+    orphans = [photo for photo in results.refused_photos if photo.patient not in names or photo.day is None]
+    orphans += [photo for patient in results.patients for photo in patient.photos if photo.day is None]
     statuses = Counter(photo.status for patient in patients for visit in patient.visits for photo in visit.photos)
     statuses["refused"] += len(orphans)
     return environment.get_template("page.html").render(
@@ -102,12 +103,5 @@ def _hash(text: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
-def _visible(value: Any) -> Any:
-    """Control characters and direction overrides in names are written out: they could hide or reorder text."""
-    if not isinstance(value, str) or hasattr(value, "__html__"):
-        return value
-    return "".join(_written_out(c) if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Co") else c for c in value)
-
-
-def _written_out(character: str) -> str:
-    return f"\\u{ord(character):04x}"
+def _finalize(value: Any) -> Any:
+    return visible(value) if isinstance(value, str) and not hasattr(value, "__html__") else value

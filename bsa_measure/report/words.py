@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import unicodedata
 from collections.abc import Callable
+from html import escape
 from typing import Final
 
 from ..bsa import Extent
@@ -61,17 +63,20 @@ def count(number: int, singular: str, plural: str = "") -> str:
 
 
 def surface_title(surface: str) -> str:
-    """A surface in plain words, e.g. ``left thigh, front`` for ``thigh-left-anterior``."""
+    """A surface in plain words, e.g. ``front of the left thigh`` for ``thigh-left-anterior``.
+
+    The name of a site's own surface that follows no such pattern is returned with spaces for hyphens.
+    """
     words = surface.split("-")
-    aspect = words[-1]
+    aspect = words[-1] if words[-1] not in ("left", "right") else ""
     side = next((word for word in words if word in ("left", "right")), "")
-    part = "-".join(word for word in words if word not in (side, aspect) or (word == aspect == side))
+    part = "-".join(word for word in words if word not in (side, aspect))
     special = {
         ("hand", "dorsal"): f"back of the {side} hand",
         ("hand", "palmar"): f"{side} palm",
         ("foot", "dorsal"): f"top of the {side} foot",
         ("foot", "plantar"): f"{side} sole",
-        ("head", "anterior"): "face and front of the head",
+        ("head", "anterior"): "face",
         ("head", "posterior"): "back of the head",
         ("trunk", "posterior"): "back",
         ("trunk", "anterior"): "chest and abdomen",
@@ -79,10 +84,27 @@ def surface_title(surface: str) -> str:
     if (part, aspect) in special:
         return special[part, aspect]
     if aspect in _ASPECTS:
-        return f"{side} {_PARTS.get(part, part)}, {_ASPECTS[aspect]}".strip()
-    if side == aspect and part:
+        of = f"{side} {_PARTS.get(part, part)}".strip()
+        return f"{_ASPECTS[aspect]} of the {of}"
+    if side and not aspect:
         return f"{side} {part}"
     return surface.replace("-", " ")
+
+
+def visible(text: str) -> str:
+    """The text with control characters and direction overrides written out: they could hide or reorder a name."""
+    if text.isprintable():
+        return text
+    return "".join(_written_out(c) if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Co") else c for c in text)
+
+
+def escaped(text: str) -> str:
+    """The text, visible and safe inside an element or a quoted attribute of HTML or SVG."""
+    return escape(visible(text))
+
+
+def _written_out(character: str) -> str:
+    return f"\\u{ord(character):04x}"
 
 
 def _decimals(value: float, limits: tuple[float, ...], least: int, shown_as: Callable[[float], float]) -> int:
