@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -164,7 +165,7 @@ def generate(
         visits: study days; by default :data:`VISITS`.
         views: by default the whole standard list.
         long_side: of the photographs, pixels.
-        progress: called before every photograph with how many are done, how many there will be, and its name.
+        progress: called as each photograph is waited for, with how many are done, how many there will be, and its name.
 
     Raises:
         PhantomError: a number or a view that cannot be used, or the folder was begun with other settings.
@@ -187,24 +188,21 @@ def generate(
     truths: list[VisitTruth] = []
     made = kept = 0
     total = len(people) * len(days) * len(names)
-    for patient in people:
-        sitter = Sitter(patient)
-        for day in days:
-            truths.append(visit_truth(patient.patient, sitter.standing, sitter.disease, day, chart))
-            for view in names:
-                place = f"{patient.patient}/{visit_label(day)}/{view}"
-                if progress is not None:
-                    progress(made + kept, total, place)
-                # The photograph is written last: where it is, its truth is, too.
-                photo = out / "photos" / f"{place}.jpg"
-                if photo.is_file():
-                    kept += 1
-                    continue
-                taken = photograph(sitter, seed, day, view, long_side)
-                write_bytes(out / "truth" / "masks" / f"{place}.png", _png(taken.tissue))
-                write_bytes(out / "truth" / "surfaces" / f"{place}.png", _png(taken.surface))
-                write_bytes(photo, taken.jpeg)
-                made += 1
+    # Two photographs at a time; each depends on its own name alone, so the order changes nothing.
+    pool = ThreadPoolExecutor(2, thread_name_prefix="photograph")
+    try:
+        for patient in people:
+            sitter = Sitter(patient)
+            for day in days:
+                truths.append(visit_truth(patient.patient, sitter.standing, sitter.disease, day, chart))
+                waiting = [(view, pool.submit(_make, out, sitter, seed, day, view, long_side)) for view in names]
+                for view, future in waiting:
+                    if progress is not None:
+                        progress(made + kept, total, _place(patient, day, view))
+                    is_new = future.result()
+                    made, kept = made + is_new, kept + (not is_new)
+    finally:
+        pool.shutdown(cancel_futures=True)
     for name, text in truth_tables(truths, protocol, chart).items():
         write_text(out / "truth" / name, text)
     write_text(out / "truth" / "patients.csv", _people(people))
@@ -212,6 +210,24 @@ def generate(
     write_text(out / "patients.csv", _patients(people))
     write_text(out / "study.toml", "# A study of digital phantoms with the default protocol; the truth is in truth/.\n")
     return PhantomStudy(out, people, made, kept)
+
+
+def _place(patient: PhantomPatient, day: int, view: str) -> str:
+    return f"{patient.patient}/{visit_label(day)}/{view}"
+
+
+def _make(out: Path, sitter: Sitter, seed: int, day: int, view: str, long_side: int) -> bool:
+    """Write one photograph and its truth; False when it is there already."""
+    place = _place(sitter.patient, day, view)
+    # The photograph is written last: where it is, its truth is, too.
+    photo = out / "photos" / f"{place}.jpg"
+    if photo.is_file():
+        return False
+    taken = photograph(sitter, seed, day, view, long_side)
+    write_bytes(out / "truth" / "masks" / f"{place}.png", _png(taken.tissue))
+    write_bytes(out / "truth" / "surfaces" / f"{place}.png", _png(taken.surface))
+    write_bytes(photo, taken.jpeg)
+    return True
 
 
 def _claim(out: Path, seed: int, long_side: int) -> None:
