@@ -43,12 +43,12 @@ def surface_map(labels: npt.NDArray[np.uint8], view: View, chart: Chart) -> Surf
         return np.zeros(labels.shape, np.uint8)
     if len(numbers) == 1:
         return np.where(body, numbers[0], np.uint8(0)).astype(np.uint8)
-    position = _position_along(body, view.split)
+    position = position_along(body, view.split)
     index = np.searchsorted(np.asarray(view.cuts), position, side="right")
     return np.where(body, numbers[index], np.uint8(0)).astype(np.uint8)
 
 
-def _position_along(body: npt.NDArray[np.bool_], split: str) -> npt.NDArray[np.float64]:
+def position_along(body: npt.NDArray[np.bool_], split: str) -> npt.NDArray[np.float64]:
     """Position of every pixel along the silhouette: 0 at its first end, 1 at its last."""
     dx, dy = _axis(body) if split == "down" else (1.0, 0.0)
     rows, columns = body.shape

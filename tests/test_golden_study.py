@@ -26,9 +26,9 @@ MASKS = {
     # D-1 point 9.75, low 9.1, high 11.7
     # D0 trunk-anterior: 160 detached -> f = 0.8 -> 10.4; trunk-posterior declared uninvolved
     ("A", "D0", "trunk-anterior"): {(0, 40): 1, (40, 200): 2},
-    # D0 lower limb, left, front: cuts at 0.48 and 0.9 of 200 rows = rows 96 and 180.
-    #     thigh rows 0-95: rows 0-47 detached -> f = 0.5 -> 4.75 * 0.5 = 2.375; leg and foot intact
-    ("A", "D0", "lower-limb-left-anterior"): {(0, 48): 2, (48, 200): 1},
+    # D0 lower limb, left, front: row r lies at r / 199 of the silhouette; cuts at 0.46 and 0.9.
+    #     thigh rows 0-91: rows 0-45 detached -> f = 46/92 = 0.5 -> 4.75 * 0.5 = 2.375; leg and foot intact
+    ("A", "D0", "lower-limb-left-anterior"): {(0, 46): 2, (46, 200): 1},
     # D0 point 12.775 = low = high
     # D7 trunk-anterior: 14 detached, 146 re-epithelialised, 40 intact
     #     -> f = 0.07 -> 0.91; e = 0.73 -> 9.49

@@ -57,7 +57,7 @@ class VisitTruth:
         return 100 * part / total
 
     def by_chart(self, chart: Chart) -> VisitBsa:
-        """"Chart BSA": true fractions of every surface with the chart's weights."""
+        """ "Chart BSA": true fractions of every surface with the chart's weights."""
         areas = {name: truth.areas for name, truth in self.surfaces.items()}
         return visit_bsa(self.day, chart.weights_at(self.age_years), areas)
 
