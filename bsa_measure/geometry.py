@@ -39,10 +39,11 @@ Floats = npt.NDArray[np.float64]
 Image = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
 
-LARGEST_WEIGHT: Final = 5.0
-"""No pixel counts more than this many central ones: at the very outline the picture knows nothing."""
+LARGEST_WEIGHT: Final = 20.0
+"""No pixel of the reduced silhouette counts more than this many central ones. The outermost pixel of a cylinder of
+radius R pixels covers an arc of about √(2 R): a limb reaches 5 to 10, a trunk that fills the frame 20."""
 
-SMALLEST_WEIGHT: Final = 0.2
+SMALLEST_WEIGHT: Final = 0.1
 
 _LONG_SIDE = 640  # pixels of the reduced silhouette: finer changes nothing and costs time
 _ELONGATED = 1.5  # a part this many times longer than wide has an axis of its own; else its axis is upright
@@ -119,7 +120,9 @@ def area_weight(
     height, width = labels.shape
     scale = min(1.0, _LONG_SIDE / max(height, width))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    body = without_holes(cv2.resize((labels != Tissue.BACKGROUND).astype(np.uint8), size, interpolation=cv2.INTER_NEAREST_EXACT) > 0)
+    body = without_holes(
+        cv2.resize((labels != Tissue.BACKGROUND).astype(np.uint8), size, interpolation=cv2.INTER_NEAREST_EXACT) > 0
+    )
     numbers = cv2.resize(surfaces, size, interpolation=cv2.INTER_NEAREST_EXACT)
     weight = np.ones(body.shape, np.float32)
     flags: dict[str, str] = {}
@@ -147,7 +150,7 @@ def area_weight(
 
 
 def skin_per_pixel(chords: Chords, profile: Profile | None) -> Floats:
-    """Weight (N,) of a surface's pixels: their arc times what the surface carries there; the arc alone without a profile."""
+    """Weight (N,) of a surface's pixels: their arc times what the surface carries there; without a profile the arc."""
     if profile is None:
         carried = np.ones(len(chords.arc))
     else:
@@ -183,7 +186,7 @@ def lay_chords(body: Mask, numbers: SurfaceMap, surface: str, chart: Chart) -> C
         if part_of(name) == part:
             code_of[surface_number(name, chart)] = _OTHER_HALF
     code_of[surface_number(surface, chart)] = _SURFACE
-    codes = np.where(body, code_of[numbers], np.uint8(_BACKGROUND))
+    codes = _cropped(np.where(body, code_of[numbers], np.uint8(_BACKGROUND)))
     turn, size = _upright((codes == _SURFACE) | (codes == _OTHER_HALF))
     upright = cv2.warpAffine(codes, turn, size, flags=cv2.INTER_NEAREST, borderValue=_FRAME)
     if mirrored(surface):
@@ -196,7 +199,7 @@ def lay_chords(body: Mask, numbers: SurfaceMap, surface: str, chart: Chart) -> C
     half = arc * (upright == _OTHER_HALF)
     whole = float(arc[(upright == _SURFACE) | (upright == _OTHER_HALF)].sum())
     turned = float(half[across < 0].sum() - half[across > 0].sum()) / whole if whole else 0.0
-    stack = np.stack([across, arc, cut.astype(np.float32), along], axis=2)
+    stack = cv2.merge([across, arc, cut.astype(np.float32), along])
     if mirrored(surface):
         stack = np.ascontiguousarray(stack[:, ::-1])
     rows, columns = codes.shape
@@ -214,6 +217,14 @@ def lay_chords(body: Mask, numbers: SurfaceMap, surface: str, chart: Chart) -> C
         ends=_ends_inside(upright, first, last),
         ragged=float(np.median(jumps)) if len(jumps) else 0.0,
     )
+
+
+def _cropped(codes: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """The part with enough around it to see what borders on it."""
+    part = ((codes == _SURFACE) | (codes == _OTHER_HALF)).astype(np.uint8)
+    left, top, width, height = cv2.boundingRect(part)
+    margin = 6
+    return codes[max(top - margin, 0) : top + height + margin, max(left - margin, 0) : left + width + margin]
 
 
 def _ends_inside(upright: npt.NDArray[np.uint8], first: int, last: int) -> bool:
@@ -262,7 +273,7 @@ def _rows(part: Mask, frame: Mask) -> tuple[Image, Image, Mask]:
     where = (np.repeat(row, length), np.repeat(first, length) + x)
     across[where] = (x + 0.5) / radius - 1.0
     exact = radius * (ellipse_arc((x + 1) / radius - 1.0) - ellipse_arc(x / radius - 1.0))
-    arc[where] = np.where(broken, 1.0, np.minimum(exact, LARGEST_WEIGHT))
+    arc[where] = np.where(broken, 1.0, exact)
     cut[where] = broken
     return across, arc, cut
 
@@ -323,7 +334,7 @@ def half_cylinder(silhouette: npt.NDArray[np.bool_]) -> npt.NDArray[np.float32]:
     radius = np.repeat(length / 2.0, length)
     left = np.arcsin(np.clip(x / radius - 1.0, -1.0, 1.0))
     right = np.arcsin(np.clip((x + 1) / radius - 1.0, -1.0, 1.0))
-    arc = np.minimum(radius * (right - left), LARGEST_WEIGHT)
+    arc = np.minimum(radius * (right - left), 5.0)
     weight[np.repeat(row, length), np.repeat(first, length) + x] = arc
     return weight
 

@@ -346,6 +346,8 @@ def _photo_result(planned: Planned, outcome: PhotoOutcome | None, twin: str | No
         problems=problems,
         reader=choice.reader if used and choice else "",
         areas=dict(used.areas or {}) if used else {},
+        areas_flat=dict(used.areas_flat or {}) if used else {},
+        geometry_flags=used.geometry_flags if used else {},
         certainty=_certainty(planned, used) if used else None,
         mask_sha256=used.mask_sha256 if used else "",
         overlay=photo.overlay if outcome is not None and outcome.verdict != "refused" else "",

@@ -80,7 +80,7 @@ class Eligibility(_Section):
 class Measure(_Section):
     """How photographs become classes and areas."""
 
-    geometry: Literal["flat", "silhouette"] = "flat"
+    geometry: Literal["flat", "silhouette"] = "silhouette"
     unphotographed: Literal["unseen", "uninvolved"] = "unseen"
     working_long_side: Annotated[int, Field(ge=256, le=16384)] = 2048
     model: str = "classical-v1"
