@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from bsa_measure.body_shape import one_side
 from bsa_measure.chart import load_chart
-from bsa_measure.geometry import area_weight, half_cylinder, lay_chords
+from bsa_measure.geometry import area_weight, ellipse_arc, lay_chords
 from bsa_measure.phantom.body import Body, body_names, face_areas, load_body
 from bsa_measure.phantom.disease import Disease
 from bsa_measure.phantom.patients import draw_patient, generator
@@ -256,7 +256,22 @@ def flat(shot: Shot) -> NDArray[np.float32]:
 
 
 def cylinder(shot: Shot) -> NDArray[np.float32]:
-    return half_cylinder(shot.labels > 0)
+    """Every row of the silhouette is the chord of a half-cylinder; rows that the frame cuts are flat."""
+    body = shot.labels > 0
+    padded = np.zeros((body.shape[0], body.shape[1] + 2), np.int8)
+    padded[:, 1:-1] = body
+    steps = np.diff(padded, axis=1)
+    row, first = np.nonzero(steps == 1)
+    end = np.nonzero(steps == -1)[1]
+    whole = (first > 0) & (end < body.shape[1])
+    row, first, end = row[whole], first[whole], end[whole]
+    length = end - first
+    weight = np.ones(body.shape, np.float32)
+    x = np.arange(int(length.sum())) - np.repeat(np.cumsum(length) - length, length)
+    radius = np.repeat(length / 2.0, length)
+    arc = radius * (ellipse_arc((x + 1) / radius - 1) - ellipse_arc(x / radius - 1))
+    weight[np.repeat(row, length), np.repeat(first, length) + x] = np.minimum(arc, 5.0)
+    return weight
 
 
 def model(shot: Shot) -> NDArray[np.float32]:
@@ -645,8 +660,8 @@ def page(folder: Path, quick: bool) -> str:
         f"Judged on {len({f.scene.body for f in near})} bodies that took no part in the fit, "
         f"{len({f.scene for f in near})} photographs within 15° of the standard direction and "
         f"{len({f.scene for f in far})} of {len(some)} of these bodies between 15 and 30°. "
-        f"Whole patients: {len(patients)}, eight on each body, with the course and the lesions of the phantom studies; a second "
-        "photograph of each view is taken on D7.",
+        f"Whole patients: {len(patients)}, with the course and the lesions of the phantom studies; a second photograph "
+        "of each view is taken on D7.",
         "",
         "### Fraction of a surface at a 20 % lesion, within 15°",
         "",
@@ -671,7 +686,7 @@ def page(folder: Path, quick: bool) -> str:
         "### The automatic division of the silhouette",
         "",
         "The same 20 % lesions when nobody has drawn the surfaces: the program divides the silhouette itself, and what "
-        "it takes for the wrong surface adds to the error. The trunk and the left limbs of every other body, within 15°.",
+        "it takes for the wrong surface adds to the error. Trunk and left limbs of every other body, within 15°.",
         "",
         *error_table(alone),
         "",

@@ -312,33 +312,6 @@ def weight_picture(pixels: npt.NDArray[np.uint8], weight: Image, on_body: Mask) 
     return np.where(on_body[..., None], mixed, pixels).astype(np.uint8)
 
 
-def half_cylinder(silhouette: npt.NDArray[np.bool_]) -> npt.NDArray[np.float32]:
-    """Arc length that each pixel of a silhouette stands for, row by row.
-
-    A row that the frame of the photograph cuts off has no outline there and stays flat. Outside the silhouette
-    the weight is 1.
-    """
-    rows, columns = silhouette.shape
-    padded = np.zeros((rows, columns + 2), np.int8)
-    padded[:, 1:-1] = silhouette
-    steps = np.diff(padded, axis=1)
-    row, first = np.nonzero(steps == 1)
-    end = np.nonzero(steps == -1)[1]
-    whole = (first > 0) & (end < columns)
-    row, first, end = row[whole], first[whole], end[whole]
-    length = end - first
-    weight = np.ones(silhouette.shape, np.float32)
-    if not len(length):
-        return weight
-    x = np.arange(int(length.sum())) - np.repeat(np.cumsum(length) - length, length)
-    radius = np.repeat(length / 2.0, length)
-    left = np.arcsin(np.clip(x / radius - 1.0, -1.0, 1.0))
-    right = np.arcsin(np.clip((x + 1) / radius - 1.0, -1.0, 1.0))
-    arc = np.minimum(radius * (right - left), 5.0)
-    weight[np.repeat(row, length), np.repeat(first, length) + x] = arc
-    return weight
-
-
 def without_holes(body: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
     """The silhouette with its holes filled: an electrode on the chest is no outline of the body."""
     contours, _ = cv2.findContours(body.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
