@@ -86,19 +86,23 @@ def boundary(rule: Rule) -> tuple[Bound, ...]:
 
     P(E > S + delta) rises with every event, so each limit is one count at each look, found by bisection.
     """
-    bounds = []
-    for n in rule.looks:
-        low, high = rule.too_few, rule.too_many
-        at_most = at_least = None
-        if low is not None and low.probability > 0:
-            # The first count that goes on.
-            on = _first(n + 1, lambda r: rule.probability(r, n, low.delta) >= low.probability)
-            at_most = on - 1 if on else None
-        if high is not None and high.probability < 1:
-            stop = _first(n + 1, lambda r: rule.probability(r, n, high.delta) > high.probability)
-            at_least = stop if stop <= n else None
-        bounds.append(Bound(n, at_most, at_least))
-    return tuple(bounds)
+    return tuple(Bound(n, _at_most(rule, n), _at_least(rule, n)) for n in rule.looks)
+
+
+def _at_most(rule: Rule, patients: int) -> int | None:
+    limit = rule.too_few
+    if limit is None or limit.probability <= 0:
+        return None
+    goes_on = _first(patients + 1, lambda r: rule.probability(r, patients, limit.delta) >= limit.probability)
+    return goes_on - 1 if goes_on else None
+
+
+def _at_least(rule: Rule, patients: int) -> int | None:
+    limit = rule.too_many
+    if limit is None or limit.probability >= 1:
+        return None
+    stops = _first(patients + 1, lambda r: rule.probability(r, patients, limit.delta) > limit.probability)
+    return stops if stops <= patients else None
 
 
 def _first(end: int, holds: Callable[[int], bool]) -> int:
@@ -156,9 +160,7 @@ def behaviour(bounds: Sequence[Bound], planned: int, share: float) -> Behaviour:
                 if n < planned:
                     stopped[side] += float(running[events])
                 running[events] = 0.0
-    return Behaviour(
-        share, stopped["too few"], stopped["too many"], crossed["too few"], crossed["too many"], expected
-    )
+    return Behaviour(share, stopped["too few"], stopped["too many"], crossed["too few"], crossed["too many"], expected)
 
 
 @dataclass(frozen=True)
