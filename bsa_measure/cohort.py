@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+
 from .bsa import Extent
 from .clinical import AtAdmission, Clinical, read_clinical
 from .cohort_rules import CohortRules
@@ -29,7 +31,7 @@ from .monitoring import (
     predictive_probability,
     probability_of_success,
 )
-from .proportion import Beta, CorrectedShare, FallibleCall, clopper_pearson, corrected_share
+from .proportion import Beta, CorrectedShare, FallibleCall, clopper_pearson, corrected_share, distribution_of_sum
 from .protocol import Endpoint, Protocol, load_protocol
 from .results import visit_label
 from .scorten import (
@@ -45,6 +47,7 @@ from .study import PROTOCOL_FILE
 from .survival import Healing, course, healing_times
 
 RESPONSES: Final = ("yes", "no", "undetermined", "")
+_SAME: Final = 1e-9
 _SHARES: Final = tuple(i / 20 for i in range(21))
 
 
@@ -56,6 +59,8 @@ class Member:
         eligible: ``yes``, ``no`` or ``undetermined``.
         calls: reported study day to ``yes``, ``no``, ``undetermined``, or empty when no detachment was ever seen.
         detached: study day of every measured visit to % BSA detached.
+        probability: that the patient responded on the day of the call, given the error of the reading; None where
+            the reader has no error model.
     """
 
     patient: str
@@ -63,6 +68,7 @@ class Member:
     eligible: str
     calls: Mapping[int, str]
     detached: Mapping[int, Extent] = field(default_factory=dict)
+    probability: float | None = None
 
 
 @dataclass(frozen=True)
@@ -98,6 +104,21 @@ class Count:
     exact: tuple[float, float]
     posterior: Beta
     credible: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Expected:
+    """Responders expected from every patient's own probability of response, undetermined calls included.
+
+    Attributes:
+        patients: with a probability.
+        responders: the sum of their probabilities.
+        interval: numbers of responders between which the truth lies, from the exact distribution of the sum.
+    """
+
+    patients: int
+    responders: float
+    interval: tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -208,8 +229,9 @@ class Cohort:
 
     Attributes:
         counts: the main count first, then other ways to count.
-        undetermined, undetached, open_patients: patients whose call is undetermined; who never had detachment; both
-            together are not in the main count.
+        undetermined, undetached: patients whose call is undetermined, and who never had detachment; neither are in
+            the main count.
+        expected: None where no reading has an error model.
         priors: the main count under other priors.
         predictive: probability that the trial will succeed when all planned patients are in.
         least_responders: the fewest responders of the planned patients that mean success; None when no number does.
@@ -222,6 +244,7 @@ class Cohort:
     counts: tuple[Count, ...]
     undetermined: tuple[str, ...]
     undetached: tuple[str, ...]
+    expected: Expected | None
     priors: tuple[PriorTried, ...]
     efficacy: Monitoring
     predictive: float
@@ -258,7 +281,7 @@ def read_measured(folder: Path) -> Measured:
         if not (results / name).is_file():
             raise StudyError(f"results/{name} is not there: run 'bsa-measure measure' on this study first.")
     try:
-        calls = _calls(results / "endpoints.csv")
+        calls, probabilities = _calls(results / "endpoints.csv", protocol.endpoint.day)
         detached = _extents(results / "visits.csv")
         members = tuple(
             Member(
@@ -267,6 +290,7 @@ def read_measured(folder: Path) -> Measured:
                 eligible=row["eligible"],
                 calls=calls.get(row["patient"], {}),
                 detached=detached.get(row["patient"], {}),
+                probability=probabilities.get(row["patient"]),
             )
             for row in read_table(results / "patients.csv", ("patient", "age_years", "eligible"))
         )
@@ -283,13 +307,18 @@ def read_measured(folder: Path) -> Measured:
     return Measured(folder.resolve().name, protocol, members, provenance if isinstance(provenance, dict) else {})
 
 
-def _calls(path: Path) -> dict[str, dict[int, str]]:
+def _calls(path: Path, call_day: int) -> tuple[dict[str, dict[int, str]], dict[str, float]]:
+    """Patient to day to response, and patient to the probability of response on the day of the call."""
     found: dict[str, dict[int, str]] = {}
+    probabilities: dict[str, float] = {}
     for row in read_table(path, ("patient", "day", "response")):
         if row["response"] not in RESPONSES:
             raise ValueError(f"{path.name} holds the response {row['response']!r}")
-        found.setdefault(row["patient"], {})[int(row["day"])] = row["response"]
-    return found
+        day, probability = int(row["day"]), row.get("probability_of_response", "")
+        found.setdefault(row["patient"], {})[day] = row["response"]
+        if day == call_day and probability:
+            probabilities[row["patient"]] = float(probability)
+    return found, probabilities
 
 
 def _extents(path: Path) -> dict[str, dict[int, Extent]]:
@@ -341,6 +370,7 @@ def analyse(measured: Measured, clinical: Clinical) -> Cohort:
         counts=counts,
         undetermined=tuple(member.patient for member, call in called if call == "undetermined"),
         undetached=tuple(member.patient for member, call in called if call == ""),
+        expected=_expected(measured.members, level),
         priors=_other_priors(main, prior, level),
         efficacy=efficacy,
         predictive=predictive_probability(prior, main.responders, main.patients, rules.planned_patients, success),
@@ -399,6 +429,16 @@ def _counts(called: Sequence[tuple[Member, str]], prior: Beta, level: float) -> 
         count("undetermined counted as response", calls, ["yes", "undetermined"], ["no"]),
         count("determined calls of eligible patients", eligible, ["yes"], ["no"]),
     )
+
+
+def _expected(members: Sequence[Member], level: float) -> Expected | None:
+    known = [member.probability for member in members if member.probability is not None]
+    if not known:
+        return None
+    up_to = np.cumsum(distribution_of_sum(known))
+    tail = (1 - level) / 2
+    low, high = (int(np.searchsorted(up_to, edge - _SAME)) for edge in (tail, 1 - tail))
+    return Expected(len(known), math.fsum(known), (low, high))
 
 
 def _other_priors(main: Count, prior: Beta, level: float) -> tuple[PriorTried, ...]:
