@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from .errors import StudyError
-from .files import printable, read_table, table_text
+from .files import printable, read_table, table_text, undefuse
 from .protocol import suggestion
 from .results import visit_label
 from .study import parse_visit
@@ -105,7 +105,7 @@ def empty_table(name: str, patients: Collection[str]) -> str:
 def _rows(path: Path, patients: Collection[str]) -> Iterator[tuple[str, str, dict[str, str]]]:
     """(where, patient, row) of every row; ``where`` begins a sentence about it."""
     for row in read_table(path, COLUMNS[path.name]):
-        name = row["patient"]
+        name = undefuse(row["patient"])
         if name not in patients:
             near = suggestion(name, patients)
             raise StudyError(f"{path.name} names the patient {printable(name)!r}, who is not in this study{near}.")

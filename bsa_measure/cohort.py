@@ -19,7 +19,7 @@ from .bsa import Extent
 from .clinical import AtAdmission, Clinical, read_clinical
 from .cohort_rules import CohortRules
 from .errors import StudyError
-from .files import read_table, read_text
+from .files import read_table, read_text, undefuse
 from .monitoring import (
     Behaviour,
     Bound,
@@ -285,7 +285,7 @@ def read_measured(folder: Path) -> Measured:
         detached = _extents(results / "visits.csv")
         members = tuple(
             Member(
-                patient=_plain(row["patient"]),
+                patient=undefuse(row["patient"]),
                 age_years=float(row["age_years"]) if row["age_years"] else None,
                 eligible=row["eligible"],
                 calls=calls.get(row["patient"], {}),
@@ -328,11 +328,6 @@ def _extents(path: Path) -> dict[str, dict[int, Extent]]:
         if all(row[column] for column in columns):
             found.setdefault(row["patient"], {})[int(row["day"])] = Extent(*(float(row[column]) for column in columns))
     return found
-
-
-def _plain(text: str) -> str:
-    """A cell as it was before it was defused for spreadsheets."""
-    return text[1:] if text[:1] == "'" and text[1:2] in ("=", "+", "-", "@") else text
 
 
 def cohort(folder: Path) -> Cohort:
@@ -443,8 +438,10 @@ def _expected(members: Sequence[Member], level: float) -> Expected | None:
 
 def _other_priors(main: Count, prior: Beta, level: float) -> tuple[PriorTried, ...]:
     tried = (("the protocol's", prior), ("uniform", Beta(1, 1)), ("Jeffreys", Beta(0.5, 0.5)))
-    found = []
+    found: list[PriorTried] = []
     for title, beta in tried:
+        if beta in [other.prior for other in found]:
+            continue
         posterior = beta.updated(main.responders, main.patients)
         found.append(PriorTried(title, beta, posterior.mean, posterior.interval(level)))
     return tuple(found)
@@ -565,9 +562,7 @@ def _notes(cohort: Cohort) -> tuple[str, ...]:
         notes.append(f"No detachment was ever seen in {', '.join(cohort.undetached)}: not counted.")
     unsure = [member.patient for member in measured.members if member.eligible != "yes"]
     if unsure:
-        notes.append(
-            f"Eligibility is not established for {', '.join(unsure)}: counted, except where it says otherwise."
-        )
+        notes.append(f"Not eligible, or not known to be: {', '.join(unsure)}; counted, except where it says otherwise.")
     if cohort.counts[0].patients > rules.planned_patients:
         notes.append(
             f"More calls are determined than planned_patients = {rules.planned_patients}: the boundary ends there."

@@ -29,6 +29,8 @@ def render_cohort(cohort: Cohort) -> str:
         "mortality": mortality_from_table,
         "points": _points,
         "extent": _extent,
+        "often": _often,
+        "stops": _stops,
     }
     style = resource("report.css") + resource("cohort.css")
     measured = cohort.measured
@@ -81,19 +83,20 @@ def _boundary_sentence(monitoring: Monitoring) -> str:
     crossing, path = monitoring.first_crossing, monitoring.path
     if not path:
         return "no outcome is known yet."
-    known = f"{path[-1].events} {monitoring.event} of {count(path[-1].patients, 'patient')}"
+    singular = monitoring.event.removesuffix("s")
+    known = f"{count(path[-1].events, singular)} among {count(path[-1].patients, 'patient')}"
     if crossing is None:
         return f"{known}, the stopping boundary has not been crossed."
     return (
         f"{known}; the stopping boundary was crossed after {count(crossing.patients, 'patient')} "
-        f"({crossing.events} {monitoring.event}: {crossing.crossed})."
+        f"({count(crossing.events, singular)}: {crossing.crossed})."
     )
 
 
 def _rule_sentence(monitoring: Monitoring) -> str:
     rule, parts = monitoring.rule, []
-    for limit, word in ((rule.too_few, "below"), (rule.too_many, "above")):
-        if limit is not None and 0 < limit.probability < 1:
+    for limit, side, word in ((rule.too_few, "too_few", "below"), (rule.too_many, "too_many", "above")):
+        if limit is not None and _stops(monitoring, side):
             plus = f" + {limit.delta:g}" if limit.delta else ""
             parts.append(f"P(E > S{plus} | data) is {word} {limit.probability:g}")
     start = (
@@ -112,14 +115,15 @@ def _rule_sentence(monitoring: Monitoring) -> str:
 def _predictive_sentence(cohort: Cohort) -> str:
     rules, main = cohort.rules, cohort.counts[0]
     least = cohort.least_responders
-    criterion = f"P(share > {_share(rules.reference_rate)} %) above {rules.success_certainty:g}"
+    criterion = f"P(share > {_share(rules.reference_rate, 0)} %) above {rules.success_certainty:g}"
     if least is None:
         return f"Success is {criterion}: no number of responders among {rules.planned_patients} reaches it."
     planned = max(rules.planned_patients, main.patients)
+    waiting = " A patient whose call is undetermined counts as still to come." if cohort.undetermined else ""
     return (
         f"Success is {criterion}, that is at least {count(least, 'responder')} of {planned}. Given "
         f"{main.responders} of {main.patients}, the probability of success with all {planned} is "
-        f"{_probability(cohort.predictive, rules.success_certainty)}."
+        f"{_probability(cohort.predictive, rules.success_certainty)}.{waiting}"
     )
 
 
@@ -219,6 +223,19 @@ def _share(share: float, decimals: int = 1) -> str:
 
 def _pair(pair: tuple[float, float]) -> str:
     return f"{_share(pair[0])} – {_share(pair[1])}"
+
+
+def _often(share: float) -> str:
+    """How often something happens, in percent; the nearly impossible and the nearly certain are not spelt out."""
+    if 0 < share < 0.0005 or 0.9995 < share < 1:
+        return "< 0.1" if share < 0.5 else "> 99.9"
+    return _share(share)
+
+
+def _stops(monitoring: Monitoring, side: str) -> bool:
+    """Whether the rule has a limit on this side, ``too_few`` or ``too_many``, that can be crossed."""
+    limit = monitoring.rule.too_few if side == "too_few" else monitoring.rule.too_many
+    return limit is not None and 0 < limit.probability < 1
 
 
 def _probability(value: float, limit: float) -> str:

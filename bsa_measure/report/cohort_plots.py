@@ -154,7 +154,9 @@ def _zone(box: str, hint: str) -> str:
 
 def _look_mark(frame: _Frame, patients: int, events: int, patient: str, crossed: str, event: str) -> str:
     x, y = frame.x(patients), frame.y(events)
-    hint = f"{patient}: {events} {event} of {count(patients, 'patient')}" + (f", {crossed}" if crossed else "")
+    hint = f"{patient}: {count(events, event.removesuffix('s'))} among {count(patients, 'patient')}" + (
+        f", {crossed}" if crossed else ""
+    )
     ring = (
         f'<circle class="stop-ring" cx="{x:.1f}" cy="{y:.1f}" r="7.5" fill="none" stroke="{_STOP}" stroke-width="2"/>'
     )
@@ -249,7 +251,9 @@ def deaths_plot(chances: Sequence[float], observed: int, title: str) -> str:
 def healing_plot(healing: Healing, title: str, *, small: bool = False) -> str:
     """Share healed by study day (Kaplan-Meier), its interval, and how many are still followed."""
     last = max([1, *(step.day for step in healing.steps)])
-    frame = _Frame(0, last * 1.04, 0, 1, bottom=68, height=250 if small else 330, width=430 if small else _WIDTH)
+    frame = _Frame(
+        0, last * 1.04, 0, 1, left=62, bottom=68, height=250 if small else 330, width=430 if small else _WIDTH
+    )
     days = sorted({0, *(step.day for step in healing.steps)})
     parts = [
         frame.axes(
@@ -283,7 +287,7 @@ def healing_plot(healing: Healing, title: str, *, small: bool = False) -> str:
                 f'<path class="censored" d="M{x + 8:.1f} {y - 6:.1f}v12" stroke="{_INK}" stroke-width="1.6"/></g>'
             )
     floor = frame.height - frame.bottom + 40
-    parts.append(_label(frame.left - 7, floor, "at risk", "soft", _SOFT, "end"))
+    parts.append(_label(4, floor, "at risk", "soft", _SOFT))
     for day in days:
         at_risk = next((step.at_risk for step in healing.steps if step.day == day), healing.patients)
         parts.append(_label(frame.x(day), floor, str(at_risk), "soft", _SOFT, "middle"))
