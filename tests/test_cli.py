@@ -131,6 +131,14 @@ def test_segment_refuses_the_bad_and_writes_the_rest(tmp_path: Path) -> None:
     assert bsa_measure("segment", photos[2], "--out", tmp_path / "masks").returncode == 2
 
 
+def test_a_mask_never_replaces_a_photograph(tmp_path: Path) -> None:
+    save_photo(tmp_path / "a.png", skin_photo())
+    before = (tmp_path / "a.png").read_bytes()
+    done = bsa_measure("segment", "a.png", "--out", ".", cwd=tmp_path)
+    assert (done.returncode, (tmp_path / "a.png").read_bytes() == before) == (2, True)
+    assert "would replace the photograph a.png: name another folder with --out." in done.stderr
+
+
 def test_import_says_what_comes_next(tmp_path: Path) -> None:
     folder = write_study(tmp_path / "my study")
     save_photo(folder / "photos" / "P1" / "D0" / "buttocks.jpg", skin_photo())
@@ -158,8 +166,8 @@ def test_the_table_of_check_fits_its_terminal_and_is_short() -> None:
     lines = report.text(80).splitlines()
     assert max(map(len, lines)) <= 92  # two sentences at the end are longer than the table
     assert lines[1].endswith("all but view-0")
-    assert lines[2].endswith("view-0, view-1, view-2, view-3,")
-    assert lines[3].strip() == "view-4"
+    assert lines[2].endswith("view-0, view-1, view-2,")
+    assert lines[3].strip() == "view-3, view-4"
     assert lines[4].endswith("no photograph yet")
     assert lines[5].endswith(" all")
 
