@@ -108,7 +108,7 @@ def _rows(path: Path, patients: Collection[str]) -> Iterator[tuple[str, str, dic
         name = undefuse(row["patient"])
         if name not in patients:
             near = suggestion(name, patients)
-            raise StudyError(f"{path.name} names the patient {printable(name)!r}, who is not in this study{near}.")
+            raise StudyError(f"{path.name} names the patient {printable(name)!r}{near}, who is not in this study.")
         yield f"{path.name}, patient {printable(name)!r}", name, row
 
 
@@ -151,7 +151,9 @@ def _read_mucosa(path: Path, patients: Collection[str]) -> dict[str, dict[str, d
         site, day = row["site"].lower(), _day(where, row["visit"])
         if site not in SITES:
             near = suggestion(site, SITES)
-            raise StudyError(f"{where}: {printable(row['site'])!r} is not one of {', '.join(SITES)}{near}.")
+            raise StudyError(
+                f"{where}: {printable(row['site'])!r} is not a site{near}: write one of {', '.join(SITES)}."
+            )
         seen = found[site].setdefault(name, {})
         if day in seen:
             raise StudyError(f"{where}: {site} has two rows for {visit_label(day)}, keep one.")

@@ -1,27 +1,32 @@
 """All patients together: responders, monitoring, SCORTEN and time to healing.
 
-The tables that `measure` has written are read, never changed; :func:`analyse` is pure and says everything else. Every
-prior and limit comes from the protocol's section ``[cohort]``.
+:func:`analyse` is pure; every prior and limit comes from the protocol's section ``[cohort]``.
 """
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
-from .bsa import Extent
 from .clinical import AtAdmission, Clinical, read_clinical
+from .cohort_results import (
+    Cohort,
+    Count,
+    Expected,
+    Look,
+    Misclassified,
+    Monitoring,
+    PriorTried,
+    ScortenResult,
+    ScortenRow,
+)
 from .cohort_rules import CohortRules
-from .errors import StudyError
-from .files import read_table, read_text, undefuse
+from .measured import Measured, Member, read_measured
 from .monitoring import (
-    Behaviour,
     Bound,
     Limit,
     Rule,
@@ -31,303 +36,12 @@ from .monitoring import (
     predictive_probability,
     probability_of_success,
 )
-from .proportion import Beta, CorrectedShare, FallibleCall, clopper_pearson, corrected_share, distribution_of_sum
-from .protocol import Endpoint, Protocol, load_protocol
-from .results import visit_label
-from .scorten import (
-    Admission,
-    Mortality,
-    Score,
-    mortality_from_formula,
-    mortality_from_table,
-    observed_against_predicted,
-    score,
-)
-from .study import PROTOCOL_FILE
+from .proportion import Beta, FallibleCall, clopper_pearson, corrected_share, distribution_of_sum
+from .scorten import Admission, mortality_from_formula, mortality_from_table, observed_against_predicted, score
 from .survival import Healing, course, healing_times
 
-RESPONSES: Final = ("yes", "no", "undetermined", "")
 _SAME: Final = 1e-9
 _SHARES: Final = tuple(i / 20 for i in range(21))
-
-
-@dataclass(frozen=True)
-class Member:
-    """One patient as measured.
-
-    Attributes:
-        eligible: ``yes``, ``no`` or ``undetermined``.
-        calls: reported study day to ``yes``, ``no``, ``undetermined``, or empty when no detachment was ever seen.
-        detached: study day of every measured visit to % BSA detached.
-        probability: that the patient responded on the day of the call, given the error of the reading; None where
-            the reader has no error model.
-    """
-
-    patient: str
-    age_years: float | None
-    eligible: str
-    calls: Mapping[int, str]
-    detached: Mapping[int, Extent] = field(default_factory=dict)
-    probability: float | None = None
-
-
-@dataclass(frozen=True)
-class Measured:
-    """What `measure` has found, read back from ``results/``.
-
-    Attributes:
-        study: name of the study folder.
-        members: in the order of patients.csv, which is taken for the order of inclusion.
-        provenance: of the measurement, as in provenance.json.
-    """
-
-    study: str
-    protocol: Protocol
-    members: tuple[Member, ...]
-    provenance: Mapping[str, object] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Count:
-    """Responders among some patients.
-
-    Attributes:
-        title: which patients, and what undetermined calls count as.
-        exact: Clopper-Pearson interval of the share.
-        posterior: of the share, from the protocol's prior.
-        credible: its equal-tailed interval.
-    """
-
-    title: str
-    responders: int
-    patients: int
-    exact: tuple[float, float]
-    posterior: Beta
-    credible: tuple[float, float]
-
-
-@dataclass(frozen=True)
-class Expected:
-    """Responders expected from every patient's own probability of response, undetermined calls included.
-
-    Attributes:
-        patients: with a probability.
-        responders: the sum of their probabilities.
-        interval: numbers of responders between which the truth lies, from the exact distribution of the sum.
-    """
-
-    patients: int
-    responders: float
-    interval: tuple[int, int]
-
-
-@dataclass(frozen=True)
-class PriorTried:
-    """The main count under another prior."""
-
-    title: str
-    prior: Beta
-    mean: float
-    credible: tuple[float, float]
-
-
-@dataclass(frozen=True)
-class Look:
-    """The data after one more patient, against the boundary.
-
-    Attributes:
-        few, many: P(new > standard + delta | data) with the delta of each limit; None where there is no such limit.
-        crossed: ``too few``, ``too many``, or nothing (also where no look was planned).
-    """
-
-    patient: str
-    patients: int
-    events: int
-    few: float | None
-    many: float | None
-    crossed: str
-
-
-@dataclass(frozen=True)
-class Monitoring:
-    """One outcome, monitored patient by patient.
-
-    Attributes:
-        event: what is counted, e.g. ``responders``.
-        bounds: the stopping boundary.
-        path: the observed course.
-        behaviours: operating characteristics, by true share.
-    """
-
-    event: str
-    rule: Rule
-    bounds: tuple[Bound, ...]
-    path: tuple[Look, ...]
-    behaviours: tuple[Behaviour, ...]
-
-    @property
-    def first_crossing(self) -> Look | None:
-        return next((look for look in self.path if look.crossed), None)
-
-
-@dataclass(frozen=True)
-class Misclassified:
-    """What a call that errs as assumed does to the result and to the trial.
-
-    Attributes:
-        result: the corrected share.
-        false_success: probability of final success when the true share is the reference.
-        true_success: probability of final success when the true share is the target.
-        stopped_at_target: probability of stopping early for futility when the true share is the target.
-    """
-
-    result: CorrectedShare
-    false_success: float
-    true_success: float
-    stopped_at_target: float
-
-
-@dataclass(frozen=True)
-class ScortenRow:
-    """One patient's SCORTEN.
-
-    Attributes:
-        admission_day: of the visit whose extent was used; None when no visit was measured.
-        died: as the clinician wrote; None when not known.
-    """
-
-    patient: str
-    score: Score
-    admission_day: int | None
-    detached: Extent | None
-    died: bool | None
-
-
-@dataclass(frozen=True)
-class ScortenResult:
-    """Deaths observed against predicted.
-
-    Attributes:
-        rows: of every patient.
-        table, formula: comparison among patients with all seven items and known survival.
-        expected_range: deaths expected among all patients with known survival, by the published table, when every
-            unknown item gives no point, and when every one does.
-        known_survival, deaths: counted among all patients.
-    """
-
-    rows: tuple[ScortenRow, ...]
-    table: Mortality
-    formula: Mortality
-    expected_range: tuple[float, float]
-    known_survival: int
-    deaths: int
-
-
-@dataclass(frozen=True)
-class Cohort:
-    """Everything about all patients together; see :func:`analyse`.
-
-    Attributes:
-        counts: the main count first, then other ways to count.
-        undetermined, undetached: patients whose call is undetermined, and who never had detachment; neither are in
-            the main count.
-        expected: None where no reading has an error model.
-        priors: the main count under other priors.
-        predictive: probability that the trial will succeed when all planned patients are in.
-        least_responders: the fewest responders of the planned patients that mean success; None when no number does.
-        toxicity, scorten, mucosa: None when the clinician's table is not there.
-        healing: time to cutaneous response.
-        notes: what a reader has to know before using the numbers.
-    """
-
-    measured: Measured
-    counts: tuple[Count, ...]
-    undetermined: tuple[str, ...]
-    undetached: tuple[str, ...]
-    expected: Expected | None
-    priors: tuple[PriorTried, ...]
-    efficacy: Monitoring
-    predictive: float
-    least_responders: int | None
-    misclassified: tuple[Misclassified, ...]
-    toxicity: Monitoring | None
-    toxicity_unknown: tuple[str, ...]
-    scorten: ScortenResult | None
-    healing: Healing
-    mucosa: Mapping[str, Healing] | None
-    notes: tuple[str, ...]
-
-    @property
-    def rules(self) -> CohortRules:
-        return self.measured.protocol.cohort
-
-    @property
-    def endpoint(self) -> Endpoint:
-        return self.measured.protocol.endpoint
-
-
-def read_measured(folder: Path) -> Measured:
-    """Read the protocol and what `measure` has written.
-
-    Raises:
-        StudyError: not a study folder, `measure` has not been run, or its tables do not fit the protocol.
-        ProtocolError, ChartError: study.toml is wrong.
-    """
-    if not (folder / PROTOCOL_FILE).is_file():
-        raise StudyError(f"{folder.name or folder} is not a study folder (no {PROTOCOL_FILE}): run 'bsa-measure init'.")
-    protocol, _ = load_protocol(folder / PROTOCOL_FILE)
-    results = folder / "results"
-    for name in ("patients.csv", "endpoints.csv", "visits.csv", "provenance.json"):
-        if not (results / name).is_file():
-            raise StudyError(f"results/{name} is not there: run 'bsa-measure measure' on this study first.")
-    try:
-        calls, probabilities = _calls(results / "endpoints.csv", protocol.endpoint.day)
-        detached = _extents(results / "visits.csv")
-        members = tuple(
-            Member(
-                patient=undefuse(row["patient"]),
-                age_years=float(row["age_years"]) if row["age_years"] else None,
-                eligible=row["eligible"],
-                calls=calls.get(row["patient"], {}),
-                detached=detached.get(row["patient"], {}),
-                probability=probabilities.get(row["patient"]),
-            )
-            for row in read_table(results / "patients.csv", ("patient", "age_years", "eligible"))
-        )
-        provenance = json.loads(read_text(results / "provenance.json"))
-    except ValueError as error:
-        raise StudyError(f"A table in results/ is damaged ({error}): run 'bsa-measure measure' again.") from error
-    for member in members:
-        missing = [day for day in protocol.endpoint.reported_days if day not in member.calls]
-        if missing:
-            raise StudyError(
-                f"results/endpoints.csv has no row of {member.patient} for {visit_label(missing[0])}, which study.toml "
-                "asks for: run 'bsa-measure measure' again."
-            )
-    return Measured(folder.resolve().name, protocol, members, provenance if isinstance(provenance, dict) else {})
-
-
-def _calls(path: Path, call_day: int) -> tuple[dict[str, dict[int, str]], dict[str, float]]:
-    """Patient to day to response, and patient to the probability of response on the day of the call."""
-    found: dict[str, dict[int, str]] = {}
-    probabilities: dict[str, float] = {}
-    for row in read_table(path, ("patient", "day", "response")):
-        if row["response"] not in RESPONSES:
-            raise ValueError(f"{path.name} holds the response {row['response']!r}")
-        day, probability = int(row["day"]), row.get("probability_of_response", "")
-        found.setdefault(row["patient"], {})[day] = row["response"]
-        if day == call_day and probability:
-            probabilities[row["patient"]] = float(probability)
-    return found, probabilities
-
-
-def _extents(path: Path) -> dict[str, dict[int, Extent]]:
-    columns = ("detached_bsa_percent", "detached_bsa_low", "detached_bsa_high")
-    found: dict[str, dict[int, Extent]] = {}
-    for row in read_table(path, ("patient", "day", *columns)):
-        if all(row[column] for column in columns):
-            found.setdefault(row["patient"], {})[int(row["day"])] = Extent(*(float(row[column]) for column in columns))
-    return found
 
 
 def cohort(folder: Path) -> Cohort:

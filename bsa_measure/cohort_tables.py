@@ -10,8 +10,10 @@ from typing import Any, Final
 
 from . import __version__
 from .clinical import COLUMNS, empty_table
-from .cohort import Cohort, Monitoring, cohort, read_measured
+from .cohort import cohort
+from .cohort_results import Cohort, Monitoring
 from .files import table_text, write_text
+from .measured import read_measured
 from .survival import Healing
 
 COHORT_COLUMNS: Final = ("section", "item", "quantity", "value", "low", "high")

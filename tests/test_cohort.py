@@ -13,17 +13,21 @@ import sys
 from pathlib import Path
 
 import pytest
+from drawing import limb_mask, save_mask, save_photo, skin_photo, write_study
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import integrate, stats
 
 from bsa_measure.bsa import Extent
 from bsa_measure.clinical import COLUMNS, read_clinical
-from bsa_measure.cohort import Measured, Member, analyse, cohort, read_measured
+from bsa_measure.cohort import analyse, cohort
 from bsa_measure.cohort_rules import CohortRules
 from bsa_measure.cohort_tables import COHORT_COLUMNS, cohort_study, write_empty_tables
 from bsa_measure.errors import ProtocolError, StudyError
 from bsa_measure.files import table_text
+from bsa_measure.imports import import_masks
+from bsa_measure.measure import measure
+from bsa_measure.measured import Measured, Member, read_measured
 from bsa_measure.monitoring import (
     Bound,
     Limit,
@@ -51,7 +55,7 @@ from bsa_measure.scorten import (
     observed_against_predicted,
     score,
 )
-from bsa_measure.study import init_study
+from bsa_measure.study import init_study, open_study
 from bsa_measure.survival import Course, course, healing_times
 from bsa_measure.tables import ENDPOINT_COLUMNS, PATIENT_COLUMNS, VISIT_COLUMNS
 
@@ -632,7 +636,7 @@ HEADER = ",".join(COLUMNS["scorten.csv"])
     ("name", "text", "words"),
     [
         ("toxicity.csv", "patient\nLY-001\n", "no column 'toxicity'"),
-        ("toxicity.csv", "patient,toxicity\nLY-01,no\n", "'LY-01', who is not in this study; did you mean 'LY-001'"),
+        ("toxicity.csv", "patient,toxicity\nLY-01,no\n", "'LY-01' (did you mean 'LY-001'?), who is not in this study."),
         ("toxicity.csv", "patient,toxicity\nLY-001,no\nLY-001,no\n", "two rows"),
         ("toxicity.csv", "patient,toxicity\nLY-001,maybe\n", "toxicity is 'maybe', write yes or no"),
         ("scorten.csv", f"{HEADER}\nLY-001,,,,5,144,,\n", "glucose_mmol_l 144 cannot be right: check the unit"),
@@ -640,7 +644,7 @@ HEADER = ",".join(COLUMNS["scorten.csv"])
         ("scorten.csv", f"{HEADER}\nLY-001,,,nan,5,8,,\n", "not a number"),
         ("scorten.csv", f"{HEADER}\nLY-001,day 1,,,,,,\n", "'day 1' is not a visit"),
         ("scorten.csv", f"{HEADER}\nLY-001,,,,,,,\nLY-001,,,,,,,\n", "two rows"),
-        ("mucosa.csv", "patient,visit,site,healed\nLY-001,D7,nose,no\n", "'nose' is not one of buccal"),
+        ("mucosa.csv", "patient,visit,site,healed\nLY-001,D7,nose,no\n", "'nose' is not a site"),
         ("mucosa.csv", "patient,visit,site,healed\nLY-001,D7,nasal,no\nLY-001,D07,nasal,no\n", "two rows for D07"),
         ("mucosa.csv", "patient,visit,site,healed\nLY-001,,nasal,no\n", "'' is not a visit"),
     ],
@@ -677,6 +681,28 @@ def test_damaged_results_are_refused(tmp_path: Path, name: str, before: str, aft
     path.write_text(text.replace(before, after), encoding="utf-8")
     with pytest.raises(StudyError, match=words):
         read_measured(tmp_path / "s")
+
+
+def test_from_photographs_to_the_page(tmp_path: Path) -> None:
+    study = write_study(tmp_path / "s", patients="A,40,-3\nB,50,-3", uninvolved="A,D0,*\nA,D7,*\nB,D0,*\nB,D7,*")
+    # A: half of the chest, then a fiftieth of that; B: half, then a quarter.
+    rows = {("A", "D0"): 100, ("A", "D7"): 2, ("B", "D0"): 100, ("B", "D7"): 50}
+    for seed, ((patient, visit), detached) in enumerate(rows.items()):
+        save_photo(study / "photos" / patient / visit / "trunk-anterior.jpg", skin_photo(seed))
+        mask = limb_mask({(0, detached): 2, (detached, 200): 1})
+        save_mask(tmp_path / "masks" / patient / visit / "trunk-anterior.png", mask)
+    import_masks(open_study(study), tmp_path / "masks", reader="Duval")
+    measure(study)
+    (study / "scorten.csv").write_text(",".join(COLUMNS["scorten.csv"]) + "\nB,,no,130,5,8,25,no\n", encoding="utf-8")
+    found = cohort_study(study)
+    assert [(look.patient, look.events) for look in found.efficacy.path] == [("A", 1), ("B", 1)]
+    assert found.scorten is not None
+    row = found.scorten.rows[1]
+    assert (row.score.low, row.score.high, row.admission_day) == (2, 2, 0)  # age, heart rate; 6.5 % is not over 10
+    assert row.detached is not None
+    assert row.detached.point == pytest.approx(6.5)
+    assert not any("has changed" in note for note in found.notes)
+    assert "1 of 2 patients with a determined call responded" in (study / "results" / "cohort.html").read_text("utf-8")
 
 
 def test_the_command(study: Path, tmp_path: Path) -> None:

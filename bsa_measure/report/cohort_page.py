@@ -7,7 +7,7 @@ from typing import Any
 
 from .. import __version__
 from ..bsa import Extent
-from ..cohort import Cohort, Monitoring
+from ..cohort_results import Cohort, Monitoring
 from ..cohort_rules import CohortRules
 from ..monitoring import Bound
 from ..proportion import Beta, distribution_of_sum

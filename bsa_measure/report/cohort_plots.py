@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from ..cohort import Monitoring
+from ..cohort_results import Monitoring
 from ..proportion import Beta
 from ..survival import Healing
 from .words import count, day_label, escaped, percent
