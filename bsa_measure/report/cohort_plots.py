@@ -252,7 +252,7 @@ def healing_plot(healing: Healing, title: str, *, small: bool = False) -> str:
     """Share healed by study day (Kaplan-Meier), its interval, and how many are still followed."""
     last = max([1, *(step.day for step in healing.steps)])
     frame = _Frame(
-        0, last * 1.04, 0, 1, left=62, bottom=68, height=250 if small else 330, width=430 if small else _WIDTH
+        0, last * 1.04, 0, 1, left=62, bottom=68, height=250 if small else 330, width=540 if small else _WIDTH
     )
     days = sorted({0, *(step.day for step in healing.steps)})
     parts = [
