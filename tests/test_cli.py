@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
-from drawing import limb_mask, save_mask, save_photo, skin_photo, write_study
+from drawing import SIDE, limb_mask, save_mask, save_photo, skin_photo, write_study
 from PIL import Image
 from terminal import CODE, bsa_measure, table
 
@@ -126,7 +126,7 @@ def test_segment_refuses_the_bad_and_writes_the_rest(tmp_path: Path) -> None:
     assert done.stdout == f"Wrote 1 mask to {tmp_path / 'masks'}.\n"
     assert len(done.stderr.splitlines()) == 3
     with Image.open(tmp_path / "masks" / "a.png") as mask:
-        assert (mask.mode, mask.size) == ("L", (200, 200))
+        assert (mask.mode, mask.size) == ("L", (SIDE, SIDE))
     assert [path.name for path in (tmp_path / "masks").iterdir()] == ["a.png"]
     assert bsa_measure("segment", photos[2], "--out", tmp_path / "masks").returncode == 2
 
