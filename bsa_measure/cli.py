@@ -344,6 +344,32 @@ def phantom(
     )
 
 
+@app.command()
+def cohort(
+    study: StudyFolder,
+    tables: Annotated[
+        bool, typer.Option("--tables", help="Write the clinician's empty tables that are missing, and stop.")
+    ] = False,
+) -> None:
+    """All patients together: responders, stopping boundaries, SCORTEN, time to healing. After `measure`."""
+    from .cohort_tables import cohort_study, write_empty_tables
+
+    if tables:
+        written = ", ".join(write_empty_tables(study))
+        typer.echo(f"Wrote {written} to {study}, to be filled in." if written else "All tables are there already.")
+        return
+    from .report.cohort_page import summary_sentences
+
+    found = cohort_study(study)
+    for sentence in summary_sentences(found):
+        typer.echo(sentence)
+    if found.notes:
+        typer.echo("\nBefore using these numbers:")
+    for note in found.notes:
+        typer.echo(f"  - {note}")
+    typer.echo(f"\nPage: {study / 'results' / 'cohort.html'}")
+
+
 @contextlib.contextmanager
 def _progress(title: str) -> Iterator[Callable[[int, int], None]]:
     """A progress bar with the time left on a terminal; nothing in a file or a pipe."""

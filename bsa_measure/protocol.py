@@ -18,6 +18,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from .chart import Chart, load_chart
+from .cohort_rules import CohortRules
 from .errors import ProtocolError
 from .quality_limits import QualityLimits
 
@@ -148,6 +149,7 @@ class Protocol(_Section):
     measure: Measure = Measure()
     quality: QualityLimits = QualityLimits()
     report: Report = Report()
+    cohort: CohortRules = CohortRules()
     views: dict[Annotated[str, Field(pattern=NAME_PATTERN)], View] = Field(default_factory=standard_views)
 
     @model_validator(mode="after")

@@ -212,6 +212,7 @@ def test_ctrl_c_at_any_moment_loses_nothing(study: Path) -> None:
     assert not list(study.rglob("*.part"))
 
 
+@pytest.mark.filterwarnings("default")  # a busy cluster's farewell is not ours to judge
 def test_a_dask_cluster_gives_the_same_tables(study: Path) -> None:
     distributed = pytest.importorskip("distributed", reason="the [cluster] extra is not installed")
     measure(study)
