@@ -1,4 +1,4 @@
-"""What a study's tables say about geometry: flat figures beside corrected ones, and a flag where a call depends on it."""
+"""What a study's tables say about geometry: flat figures beside corrected ones, and where a call depends on it."""
 
 from __future__ import annotations
 
