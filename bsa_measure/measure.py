@@ -203,8 +203,9 @@ def _choose(readings: Sequence[Reading], protocol: Protocol, model: Model, reade
     """The latest reading of the reader, or of the first kind in the protocol's order that there is."""
     model_reader = MODEL_PREFIX + model.name
     own = [r for r in readings if r.reader == model_reader and r.model_sha256 == model.sha256]
-    # The same model in another version of the program may draw other outlines: it is asked again.
-    current = next((r for r in reversed(own) if r.software == __version__), None)
+    # The same model in another version of the program, or at another size, may draw other outlines: it is asked again.
+    made_as = (__version__, protocol.measure.working_long_side)
+    current = next((r for r in reversed(own) if (r.software, r.working_long_side) == made_as), None)
     from_model = Choice(model_reader, current)
     if reader is not None:
         if reader == model_reader:
@@ -319,6 +320,7 @@ def _model_reading(study: Study, planned: Planned, outcome: PhotoOutcome, model:
         protocol_sha256=study.protocol.sha256,
         reason="automatic",
         model_sha256=model.sha256,
+        working_long_side=study.protocol.measure.working_long_side,
         certainty=outcome.certainty,
     )
 

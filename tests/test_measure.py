@@ -243,3 +243,18 @@ def test_a_refused_photograph_is_never_declared_healthy_by_a_sweeping_word(study
         file.write("P1,D7,trunk-anterior\n")
     seven = next(visit for visit in measure(study).patients[0].visits if visit.day == 7)
     assert seven.having("unseen") == ()
+
+
+def test_earlier_readings_at_another_size_do_not_change_the_result(study: Path) -> None:
+    measure(study)
+    (study / "study.toml").write_text("[measure]\nworking_long_side = 256", encoding="utf-8")
+    measure(study)
+    after = files(study / "results")
+    shutil.rmtree(study / "results")
+    shutil.rmtree(study / "masks")
+    (study / "readings.db").unlink()
+    measure(study)
+    fresh = files(study / "results")
+    assert {name: data for name, data in after.items() if name.endswith((".csv", ".jpg"))} == {
+        name: data for name, data in fresh.items() if name.endswith((".csv", ".jpg"))
+    }
