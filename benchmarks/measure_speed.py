@@ -52,7 +52,7 @@ def draw(seed: int) -> np.ndarray:
 
 
 def write_study(folder: Path, photos: int) -> float:
-    """Write a study; returns the mean size of a photograph in MB. From the 13th on, grain is added to the first 12."""
+    """Write a study; returns the mean size of a photograph in MB. From the 13th on, the first 12 return, a little brighter."""
     (folder / "photos").mkdir(parents=True)
     (folder / "study.toml").write_text("", encoding="utf-8")
     (folder / "patients.csv").write_text("patient,age_years,index_day\nP1,40,-3\n", encoding="utf-8")
@@ -63,7 +63,7 @@ def write_study(folder: Path, photos: int) -> float:
             first.append(draw(number))
         pixels = first[number % len(first)]
         if number >= len(first):
-            pixels = cv2.add(pixels, np.uint8(1 + number // len(first) % 8))
+            pixels = np.minimum(pixels, 230) + np.uint8(number // len(first))
         path = folder / "photos" / "P1" / f"D{number}" / "trunk-anterior.jpg"
         path.parent.mkdir(parents=True)
         data = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, 93])[1].tobytes()
