@@ -52,7 +52,7 @@ def draw(seed: int) -> np.ndarray:
 
 
 def write_study(folder: Path, photos: int) -> float:
-    """Write a study; returns the mean size of a photograph in MB. From the 13th on, the first 12 return, a little brighter."""
+    """Write a study; returns the mean size of a photograph in MB. From the 13th on, they return brighter."""
     (folder / "photos").mkdir(parents=True)
     (folder / "study.toml").write_text("", encoding="utf-8")
     (folder / "patients.csv").write_text("patient,age_years,index_day\nP1,40,-3\n", encoding="utf-8")

@@ -442,7 +442,7 @@ def test_masks_that_cannot_be_used_are_refused_by_name_and_the_others_taken(tmp_
     masks.mkdir(parents=True)
     cases = {
         "trunk-anterior.png": (mask_bytes("value 7"), r"P1/D0/trunk-anterior\.png has the value 7, .*: correct it"),
-        "trunk-posterior.png": (mask_bytes("wrong size"), rf"has {SIDE - 1} × {SIDE} pixels, its upright photo {SIDE} ×"),
+        "trunk-posterior.png": (mask_bytes("wrong size"), rf"has {SIDE - 1} × {SIDE} pixels, its upright photo {SIDE}"),
         "buttocks.png": (mask_bytes("RGB"), r"buttocks\.png is a colour or 16-bit picture: export it as grey"),
         "genitalia.png": (mask_bytes("16-bit"), r"genitalia\.png is a colour or 16-bit picture: export it as grey"),
         "arm-left-posterior.png": (mask_bytes("good"), r"has no photograph at photos/P1/D0/arm-left-pos"),
