@@ -750,13 +750,13 @@ def test_measure_goes_on_after_any_end(tmp_path: Path, undisturbed: dict[str, by
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds the worker processes in /proc")
 def test_measure_goes_on_after_many_ends(tmp_path: Path) -> None:
-    reference = small_study(tmp_path / "reference", photos=8)
+    reference = small_study(tmp_path / "reference" / "study", photos=8)
     measure(reference)
     expected = contents(reference / "results")
     random = np.random.default_rng(5)
     for how, codes in CODES.items():
         for round_ in range(20):
-            folder = small_study(tmp_path / f"{how} {round_}", photos=8)
+            folder = small_study(tmp_path / f"{how} {round_}" / "study", photos=8)
             for _ in range(2):
                 code, errors = disturb(folder, float(random.uniform(0, 4)), how)
                 assert code in codes, errors
