@@ -163,7 +163,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--photos", type=int, default=12, help="photographs to time")
     parser.add_argument("--many", type=int, default=200, help="photographs to watch the memory over; 0: do not")
+    parser.add_argument("--watch", type=Path, metavar="STUDY", help="only watch the memory over this study")
     options = parser.parse_args()
+    if options.watch:
+        memory(options.watch)
+        return
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, OpenCV {cv2.__version__}")
     help_times = [cli("--help") for _ in range(7)]
     wall, used = (statistics.median(values) for values in zip(*help_times, strict=True))
@@ -181,7 +185,8 @@ def main() -> None:
         if options.many and sys.platform != "win32":
             many = Path(place) / "many"
             write_study(many, options.many)
-            memory(many)
+            # A process of its own: drawing takes more memory than measuring.
+            subprocess.run([sys.executable, __file__, "--watch", str(many)], check=True)
 
 
 if __name__ == "__main__":
