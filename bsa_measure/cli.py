@@ -232,6 +232,39 @@ def phantom(
     )
 
 
+@app.command()
+def compare(
+    study: StudyFolder,
+    a: Annotated[str, typer.Option("--a", metavar="READER", help="A reader, or model:NAME.", show_default=False)],
+    b: Annotated[
+        list[str],
+        typer.Option(
+            "--b",
+            metavar="READER",
+            help="The reader to compare with; several times for several. The same as --a: first against last reading.",
+            show_default=False,
+        ),
+    ],
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where the report goes.", show_default="results/compare-A-B")
+    ] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Number of processes.", show_default="all cores")] = None,
+) -> None:
+    """How well readers agree: photographs, surfaces, visits and calls, as one page and tables."""
+    from .batch import default_workers
+    from .compare import compare_readers
+    from .compare_files import closing_lines, default_folder, write_comparison
+
+    readers = [a, *b]
+    comparison = compare_readers(
+        study, readers, workers=workers or default_workers(), progress=_progress("Comparing photographs")
+    )
+    folder = out or default_folder(study, readers)
+    write_comparison(comparison, folder)
+    typer.echo(closing_lines(comparison, folder))
+    sys.exit(NEEDS_A_HUMAN if any(excluded.fault for excluded in comparison.excluded) else DONE)
+
+
 def _progress(title: str) -> Callable[[int, int], None]:
     """A progress bar with the time left on a terminal; nothing in a file or a pipe."""
     if not sys.stderr.isatty():
