@@ -87,14 +87,14 @@ def mask_agreement(a: Labels, b: Labels, tolerance_percent: float) -> MaskAgreem
     classes: dict[str, Overlap] = {}
     for tissue in (Tissue.DETACHED, Tissue.REEPITHELIALISED, Tissue.NOT_ASSESSABLE):
         area_a, area_b, both = counts[tissue].sum(), counts[:, tissue].sum(), counts[tissue, tissue]
-        overlap = Overlap(area_a / pixels, area_b / pixels, _dice(area_a, area_b, both))
+        overlap = Overlap(float(area_a / pixels), float(area_b / pixels), _dice(area_a, area_b, both))
         if tissue in _OUTLINED and overlap.dice is not None:
             near, distance = outline_agreement(small_a == tissue, small_b == tissue, tolerance_percent)
             overlap = Overlap(overlap.share_a, overlap.share_b, overlap.dice, near, distance)
         classes[tissue.name.lower()] = overlap
     body_a, body_b = pixels - counts[0].sum(), pixels - counts[:, 0].sum()
     both_body = counts[1:, 1:].sum()
-    classes[BODY] = Overlap(body_a / pixels, body_b / pixels, _dice(body_a, body_b, both_body))
+    classes[BODY] = Overlap(float(body_a / pixels), float(body_b / pixels), _dice(body_a, body_b, both_body))
     detached = counts[Tissue.DETACHED].sum() + counts[:, Tissue.DETACHED].sum()
     apart = detached - 2 * counts[Tissue.DETACHED, Tissue.DETACHED]
     either = body_a + body_b - both_body

@@ -237,7 +237,7 @@ def methods(comparison: Comparison) -> list[tuple[str, str, str]]:
     readers = len(comparison.readers)
     by_model = [reader for reader in comparison.readers if reader.models]
     ages = sorted(study.patients[row.patient].age_years for row in comparison.patients)
-    raters = "one reader, twice" if comparison.intra else f"{count(readers, 'reader')}, {_kinds(comparison)}"
+    raters = "one reader, twice" if comparison.intra else f"{count(readers, 'reader')}: {_kinds(comparison)}"
     starts = [
         f"{n} of {reader.label}'s readings started from a reading by {other}"
         for reader in comparison.readers
@@ -259,8 +259,8 @@ def methods(comparison: Comparison) -> list[tuple[str, str, str]]:
         (
             "3",
             "Subjects",
-            f"{count(patients, 'patient')} of the study {protocol.trial.name}, aged {ages[0]:g} to {ages[-1]:g} "
-            f"years; {protocol.trial.description}.",
+            f"{count(patients, 'patient')} of the study {protocol.trial.name} ({protocol.trial.description}), aged "
+            f"{_span(ages[0], ages[-1])} years.",
         ),
         ("4", "Readers", f"{raters[:1].upper()}{raters[1:]}. Their training is not in the record: state it here."),
         (
@@ -280,8 +280,7 @@ def methods(comparison: Comparison) -> list[tuple[str, str, str]]:
         (
             "7",
             "Selection",
-            f"{count(len(comparison.excluded), 'photograph')} of the study could not be compared; each is listed below "
-            "with the reason. Every reader's numbers are computed from the compared photographs alone, so that they "
+            f"{_left_out(comparison)} Every reader's numbers are computed from the compared photographs alone, so that they "
             "can differ from those of the main report. Surfaces that were only declared free of lesions count as such "
             "for every reader and are left out of the tables of surfaces.",
         ),
@@ -321,6 +320,17 @@ def samples(comparison: Comparison) -> list[tuple[str, str]]:
         listed = ", ".join(f"{name} {calls[name]}" for name in CALLS if calls[name])
         rows.append((f"Response, {reader.label}", listed))
     return rows
+
+
+def _span(low: float, high: float) -> str:
+    return f"{low:g}" if low == high else f"{low:g} to {high:g}"
+
+
+def _left_out(comparison: Comparison) -> str:
+    if not comparison.excluded:
+        return "Every photograph of the study was compared."
+    number = count(len(comparison.excluded), "photograph")
+    return f"{number} of the study could not be compared; each is listed below with the reason."
 
 
 def _kinds(comparison: Comparison) -> str:
@@ -408,14 +418,14 @@ def _relevance(comparison: Comparison, pair: PairAgreement) -> tuple[str, ...]:
     mdc, healed = pair.detached.mdc95.value, pair.healed.mdc95.value
     if mdc is not None:
         sentences.append(
-            f"Two readings of one visit that differ by less than {percent(mdc, decimals=2)} % BSA (MDC95) can be the "
-            "same patient state."
+            f"In 95 % of visits two readings differ by at most {percent(mdc, decimals=2)} % BSA (MDC95): a smaller "
+            "change can be the reading alone."
         )
     if healed is not None:
         day, threshold = day_label(comparison.study.protocol.endpoint.day), comparison.study.protocol.endpoint
         sentences.append(
-            f"Healed percent at {day} changes by up to {percent(healed)} points (MDC95) with the reader: a value "
-            f"nearer than that to {threshold.threshold_percent:g} % can be called either way."
+            f"In 95 % of patients two readings of healed percent at {day} differ by at most {percent(healed)} points "
+            f"(MDC95): nearer than that to {threshold.threshold_percent:g} % the reader can decide the call."
         )
     if pair.detached.trend is not None and pair.detached.trend.prefer_log:
         log = pair.detached.log_difference
