@@ -280,9 +280,9 @@ def methods(comparison: Comparison) -> list[tuple[str, str, str]]:
         (
             "7",
             "Selection",
-            f"{_left_out(comparison)} Every reader's numbers are computed from the compared photographs alone, so that they "
-            "can differ from those of the main report. Surfaces that were only declared free of lesions count as such "
-            "for every reader and are left out of the tables of surfaces.",
+            f"{_left_out(comparison)} Every reader's numbers are computed from the compared photographs alone, so that "
+            "they can differ from those of the main report. Surfaces that were only declared free of lesions count as "
+            "such for every reader and are left out of the tables of surfaces.",
         ),
         (
             "8",
