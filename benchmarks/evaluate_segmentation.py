@@ -141,8 +141,8 @@ def table(result: dict[str, Any]) -> str:
             low, high = s["dice_mean_interval"]
             lines.append(
                 f"| {name} | {s['photographs']} | {answer} | {s['dice_pooled']:.3f} | {s['dice_mean']:.3f} "
-                f"({low:.3f}–{high:.3f}) | {s['iou_pooled']:.3f} | {s['iou_mean']:.3f} | {share(s['sensitivity_pooled'])} "
-                f"| {share(s['precision_pooled'])} |"
+                f"({low:.3f}–{high:.3f}) | {s['iou_pooled']:.3f} | {s['iou_mean']:.3f} "
+                f"| {share(s['sensitivity_pooled'])} | {share(s['precision_pooled'])} |"
             )
     return "\n".join([*lines, ""])
 

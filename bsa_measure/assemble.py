@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from .bsa import VisitBsa, visit_bsa
 from .course import healing
 from .endpoint import call, category, eligibility
 from .fractions import Areas, pool
 from .results import Patient, PatientResult, PhotoResult, Provenance, StudyResults
-from .study import Study, missing_views
+from .study import Study, declared_uninvolved, missing_views
 
 
 def assemble(study: Study, photos: Sequence[PhotoResult], provenance: Provenance) -> StudyResults:
@@ -61,7 +61,7 @@ def _patient_result(study: Study, patient: Patient, photos: Sequence[PhotoResult
     )
 
 
-def _visit(study: Study, patient: Patient, day: int, photos: Iterable[PhotoResult]) -> VisitBsa:
+def _visit(study: Study, patient: Patient, day: int, photos: Sequence[PhotoResult]) -> VisitBsa:
     shown: dict[str, list[Areas]] = {}
     for photo in photos:
         if photo.status != "refused":
@@ -72,8 +72,7 @@ def _visit(study: Study, patient: Patient, day: int, photos: Iterable[PhotoResul
         study.chart.weights_at(patient.age_years),
         {surface: pool(areas) for surface, areas in shown.items()},
         photos={surface: len(areas) for surface, areas in shown.items()},
-        uninvolved=study.uninvolved.get((patient.patient, day), frozenset()),
-        unphotographed=study.protocol.measure.unphotographed,
+        uninvolved=declared_uninvolved(study, patient.patient, day),
     )
 
 

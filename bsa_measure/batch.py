@@ -92,9 +92,18 @@ def _deaf_to_ctrl_c() -> Iterator[None]:
 def _prepare_worker() -> None:
     # Ctrl-C reaches every process of the terminal; only the main one answers it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     import cv2
 
     cv2.setNumThreads(1)  # one process a core already
+
+
+def _end_with_parent() -> None:
+    """A worker whose main process was killed would wait for work for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 @contextlib.contextmanager

@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 from .fractions import Areas
@@ -82,12 +83,12 @@ class VisitBsa:
     day: int
     surfaces: tuple[SurfaceReading, ...]
 
-    @property
+    @cached_property
     def detached(self) -> Extent | None:
         """Detached or detachable % BSA."""
         return self._total([surface.detached for surface in self.surfaces])
 
-    @property
+    @cached_property
     def reepithelialised(self) -> Extent | None:
         """Re-epithelialised % BSA."""
         return self._total([surface.reepithelialised for surface in self.surfaces])
@@ -115,7 +116,6 @@ def visit_bsa(
     *,
     photos: Mapping[str, int] | None = None,
     uninvolved: Collection[str] = (),
-    unphotographed: Literal["unseen", "uninvolved"] = "unseen",
 ) -> VisitBsa:
     """Combine the surfaces of one visit.
 
@@ -125,7 +125,6 @@ def visit_bsa(
         photographed: pooled areas of every surface that a photograph of this visit shows.
         photos: number of photographs of every surface.
         uninvolved: surfaces declared free of lesions. A photograph of the surface speaks louder.
-        unphotographed: what a surface is that has neither a photograph nor a declaration.
     """
     counts = photos or {}
 
@@ -135,7 +134,6 @@ def visit_bsa(
             return SurfaceReading(surface, weight, "seen", areas, counts.get(surface, 1))
         if areas is not None and areas.not_assessable > 0:
             return SurfaceReading(surface, weight, "unseen", areas, counts.get(surface, 1))
-        free = surface in uninvolved or unphotographed == "uninvolved"
-        return SurfaceReading(surface, weight, "uninvolved" if free else "unseen")
+        return SurfaceReading(surface, weight, "uninvolved" if surface in uninvolved else "unseen")
 
     return VisitBsa(day, tuple(reading(surface, weight) for surface, weight in weights.items()))

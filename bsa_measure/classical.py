@@ -70,12 +70,12 @@ class Detached:
     yellow: float
     yellow_start: float
     yellow_unit: float
-    dark: float
-    dark_start: float
-    dark_unit: float
     own_quantile: float
+    pigment: float
     seed: float
     least_area: float
+    largest_hole: float
+    smooth: float
 
 
 @dataclass(frozen=True)
@@ -164,7 +164,7 @@ def _section(kind: type[Any], table: dict[str, Any]) -> Any:
 
 def _skin(pixels: Pixels, p: Parameters) -> Floats:
     """Probability that a pixel is this patient's body surface, (h, w)."""
-    small = cv2.medianBlur(_shrink(pixels, p.size.silhouette_long_side), 5)
+    small = _median(_shrink(pixels, p.size.silhouette_long_side))
     lab = _lab(small)
     colour = _skin_colour(lab, p.skin)
     height, width = colour.shape
@@ -209,7 +209,7 @@ def _colour_bins(lab: Floats) -> npt.NDArray[np.intp]:
     lightness = np.clip(lab[..., 0] * (_LIGHTNESS_BINS / 100), 0, _LIGHTNESS_BINS - 1).astype(np.intp)
     green_red = np.clip((lab[..., 1] + 32) / 3, 0, _COLOUR_BINS - 1).astype(np.intp)
     blue_yellow = np.clip((lab[..., 2] + 32) / 3, 0, _COLOUR_BINS - 1).astype(np.intp)
-    return (lightness * _COLOUR_BINS + green_red) * _COLOUR_BINS + blue_yellow
+    return np.asarray((lightness * _COLOUR_BINS + green_red) * _COLOUR_BINS + blue_yellow, np.intp)
 
 
 def _own_colours(bins: npt.NDArray[np.intp], probable: Floats) -> Floats:
@@ -218,11 +218,11 @@ def _own_colours(bins: npt.NDArray[np.intp], probable: Floats) -> Floats:
     def table(weights: Floats) -> Floats:
         counts = np.bincount(bins.ravel(), weights.ravel(), _LIGHTNESS_BINS * _COLOUR_BINS**2).astype(np.float32)
         cells = counts.reshape(_LIGHTNESS_BINS, _COLOUR_BINS, _COLOUR_BINS)
-        smooth = np.stack([cv2.GaussianBlur(plane, (5, 5), 1.0) for plane in cells])
+        smooth = np.stack([_gaussian(plane, 1.0) for plane in cells])
         spread = smooth.copy()
         spread[1:] += 0.4 * smooth[:-1]
         spread[:-1] += 0.4 * smooth[1:]
-        return spread / max(float(weights.sum()), 1.0)
+        return np.asarray(spread / max(float(weights.sum()), 1.0), np.float32)
 
     never = 2e-4  # a colour seen nowhere speaks for nothing
     odds = np.log((table(probable) + never) / (table(1 - probable) + never))
@@ -235,10 +235,10 @@ def _cut_out(pixels: Pixels, probable: Floats, certain: float) -> Bools:
     guess[probable < certain] = cv2.GC_BGD
     inside = int(np.count_nonzero(guess == cv2.GC_PR_FGD))
     if min(inside, guess.size - inside) < guess.size // 200:
-        return probable > 0.5  # nothing to tell apart
+        return np.asarray(probable > 0.5)  # nothing to tell apart
     cv2.setRNGSeed(0)  # GrabCut starts from random clusters; the same photograph must give the same silhouette
-    cv2.grabCut(pixels, guess, None, np.zeros((1, 65)), np.zeros((1, 65)), 2, cv2.GC_INIT_WITH_MASK)
-    return (guess == cv2.GC_FGD) | (guess == cv2.GC_PR_FGD)
+    cv2.grabCut(pixels, guess, (0, 0, 0, 0), np.zeros((1, 65)), np.zeros((1, 65)), 2, cv2.GC_INIT_WITH_MASK)
+    return np.asarray((guess == cv2.GC_FGD) | (guess == cv2.GC_PR_FGD))
 
 
 def _main_parts(body: Bools, weight: npt.NDArray[Any], least_part: float) -> Bools:
@@ -267,8 +267,8 @@ def _soft_edge(body: Bools, pixels: Pixels) -> Floats:
     outside = cv2.distanceTransform((~body).astype(np.uint8), cv2.DIST_L2, 3)
     inside = cv2.distanceTransform(body.astype(np.uint8), cv2.DIST_L2, 3)
     # Where there is no body at all, every distance is infinite.
-    signed = cv2.resize(np.clip(inside - outside, -10, 10), (width, height), interpolation=cv2.INTER_LINEAR)
-    return _sigmoid(3 * signed)
+    signed = np.clip(inside - outside, -10, 10).astype(np.float32)
+    return _sigmoid(3 * _resized(signed, width, height, cv2.INTER_LINEAR))
 
 
 # ------------------------------------------------------------------------------------------------- the tissues
@@ -281,10 +281,10 @@ def _tissues(pixels: Pixels, skin: Floats, p: Parameters) -> Floats:
     if np.count_nonzero(on_skin) < 100:
         result[Tissue.BACKGROUND] = 1
         return result
-    signs = _signs(pixels, on_skin, p.detached.own_quantile)
+    signs = _signs(pixels, on_skin, p.detached.own_quantile, p.detached.pigment)
     detached = _whole_lesions(_detached(signs, p.detached), on_skin, p.detached)
-    pink = np.clip(signs.redness / p.detached.redness_unit, -1, 2)
-    pale = np.clip(signs.lightness / p.reepithelialised.pale_unit, -2, 2)
+    pink = np.clip(1 - np.abs(signs.redness / p.detached.redness_unit - 1), -1, 1)
+    pale = np.clip(np.minimum(signs.lightness, signs.lightness_nearby) / p.reepithelialised.pale_unit, -2, 2)
     r = p.reepithelialised
     covered = r.bias + r.pink * pink + r.pale * pale + r.rough * np.maximum(signs.roughness, 0)
     odds = np.zeros_like(result)
@@ -314,20 +314,21 @@ class _Signs:
 _LINEAR_LOG: Final = np.log((np.arange(256) / 255) ** 2.2 + 0.004).astype(np.float32)
 
 
-def _signs(pixels: Pixels, on_skin: Bools, quantile: float) -> _Signs:
-    smooth = cv2.medianBlur(pixels, 5)
+def _signs(pixels: Pixels, on_skin: Bools, quantile: float, pigment: float) -> _Signs:
+    smooth = _median(pixels)
     red, green, blue = (_LINEAR_LOG[smooth[..., channel]] for channel in range(3))
-    redness, yellowness, lightness = red - green, green - blue, (red + green) / 2
+    yellowness, lightness = green - blue, np.asarray((red + green) / 2, np.float32)
+    redness = np.asarray(red - green - pigment * yellowness, np.float32)
     mask = on_skin.astype(np.float32)
     core = cv2.erode(mask, np.ones((7, 7), np.uint8)) > 0
     if np.count_nonzero(core) < 100:
         core = on_skin
     near = 0.25 * float(np.sqrt(np.count_nonzero(on_skin)))
-    own_redness = np.quantile(redness[core], quantile)
+    own_redness = np.float32(np.quantile(redness[core], quantile))
     intact = core & (redness <= own_redness + 0.15)
-    own_lightness = np.median(lightness[intact])
+    own_lightness = np.float32(np.median(lightness[intact]))
     roughness = _roughness(pixels, mask)
-    own_roughness = np.median(roughness[core])
+    own_roughness = np.float32(np.median(roughness[core]))
     return _Signs(
         redness - own_redness,
         redness - _nearby(redness, mask, near),
@@ -351,32 +352,29 @@ def _nearby(values: Floats, mask: Floats, sigma: float) -> Floats:
     step = max(1, int(sigma // 4))
     weighted, weight = values * mask, mask
     if step > 1:
-        size = (max(1, width // step), max(1, height // step))
-        weighted = cv2.resize(weighted, size, interpolation=cv2.INTER_AREA)
-        weight = cv2.resize(weight, size, interpolation=cv2.INTER_AREA)
-    weighted = cv2.GaussianBlur(weighted, (0, 0), sigma / step)
-    weight = cv2.GaussianBlur(weight, (0, 0), sigma / step)
-    mean = weighted / np.maximum(weight, 1e-3)
-    if step > 1:
-        mean = cv2.resize(mean, (width, height), interpolation=cv2.INTER_LINEAR)
-    return np.asarray(mean, np.float32)
+        small = (max(1, width // step), max(1, height // step))
+        weighted = _resized(weighted, *small, cv2.INTER_AREA)
+        weight = _resized(weight, *small, cv2.INTER_AREA)
+    total, amount = _gaussian(weighted, sigma / step), _gaussian(weight, sigma / step)
+    mean = np.asarray(total / np.maximum(amount, 1e-3), np.float32)
+    return mean if step == 1 else _resized(mean, width, height, cv2.INTER_LINEAR)
 
 
 def _detached(signs: _Signs, p: Detached) -> Floats:
     """Log-odds of detached against intact skin."""
-    return (
+    odds = (
         p.bias
         + p.redness * np.clip(signs.redness / p.redness_unit, -1, 3)
         + p.redness_nearby * np.clip(signs.redness_nearby / p.redness_unit, -1, 3)
         + p.rough * np.clip(signs.roughness, -1, 1.5)
         + p.yellow * np.clip((signs.yellowness_nearby - p.yellow_start) / p.yellow_unit, 0, 2)
-        + p.dark * np.clip((-signs.lightness_nearby - p.dark_start) / p.dark_unit, 0, 2)
-    ).astype(np.float32)
+    )
+    return np.asarray(odds, np.float32)
 
 
 def _whole_lesions(odds: Floats, on_skin: Bools, p: Detached) -> Floats:
     """Smooth the log-odds, and keep only lesions that are certain somewhere and not tiny."""
-    smooth = cv2.GaussianBlur(odds, (0, 0), 3)
+    smooth = _gaussian(odds, p.smooth)
     lesion = ((smooth > 0) & on_skin).astype(np.uint8)
     count, pieces, stats, _ = cv2.connectedComponentsWithStats(lesion, connectivity=8)
     certain = np.zeros(count, bool)
@@ -384,12 +382,15 @@ def _whole_lesions(odds: Floats, on_skin: Bools, p: Detached) -> Floats:
     certain &= stats[:, cv2.CC_STAT_AREA] >= p.least_area * np.count_nonzero(on_skin)
     certain[0] = False
     doubtful = (lesion > 0) & ~certain[pieces]
-    return np.where(doubtful, -np.abs(smooth) - 0.5, smooth).astype(np.float32)
+    kept = (lesion > 0) & certain[pieces]
+    inner = _fill_holes(kept, p.largest_hole) & ~kept
+    odds = np.where(doubtful, -np.abs(smooth) - 0.5, smooth)
+    return np.where(inner, np.abs(smooth), odds).astype(np.float32)
 
 
 def _hidden(pixels: Pixels, on_skin: Bools, p: Hidden) -> Bools:
     """Skin whose state cannot be seen: glare, deep shadow, something white upon it."""
-    lab = _lab(cv2.medianBlur(pixels, 5))
+    lab = _lab(_median(pixels))
     white = (np.hypot(lab[..., 1], lab[..., 2]) < p.white_chroma) & (lab[..., 0] > p.white_lightness)
     blind = (pixels.min(axis=2) >= p.glare_level) | (pixels.max(axis=2) <= p.shadow_level) | white
     blind = cv2.morphologyEx((blind & on_skin).astype(np.uint8), cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
@@ -411,9 +412,21 @@ def _shrink(pixels: Pixels, long_side: int) -> Pixels:
     return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
+def _median(pixels: Pixels) -> Pixels:
+    return np.asarray(cv2.medianBlur(pixels, 5), np.uint8)
+
+
+def _gaussian(values: Floats, sigma: float) -> Floats:
+    return np.asarray(cv2.GaussianBlur(values, (0, 0), sigma), np.float32)
+
+
+def _resized(values: Floats, width: int, height: int, how: int) -> Floats:
+    return np.asarray(cv2.resize(values, (width, height), interpolation=how), np.float32)
+
+
 def _lab(pixels: Pixels) -> Floats:
     return np.asarray(cv2.cvtColor(pixels.astype(np.float32) / 255, cv2.COLOR_RGB2LAB), np.float32)
 
 
 def _sigmoid(odds: npt.NDArray[Any]) -> Floats:
-    return (1 / (1 + np.exp(-np.clip(odds, -30, 30)))).astype(np.float32)
+    return np.asarray(1 / (1 + np.exp(-np.clip(odds, -30, 30))), np.float32)

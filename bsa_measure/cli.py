@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
+from typer.core import TyperCommand
 
 from . import __version__
 
@@ -18,10 +20,29 @@ if TYPE_CHECKING:
 DONE, NEEDS_A_HUMAN, UNUSABLE = 0, 1, 2
 STOPPED = 130
 
+_FIRST_STEPS = """Detached and re-epithelialised body surface area from standardised photographs.
+
+\b
+A new study:  bsa-measure init my-study       makes the folder
+              bsa-measure check my-study      what is missing, misnamed or too poor
+              bsa-measure measure my-study    tables and report in my-study/results
+"""
+_EXIT_CODES = (
+    "Exit code: 0 done, 1 something needs a human (it is listed), 2 the input cannot be used at all. "
+    "Research use only; not a medical device."
+)
+
+
+class _Command(TyperCommand):
+    def collect_usage_pieces(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]
+        """Usage without the braces that look as if they had to be typed."""
+        return [piece.replace("{", "").replace("}", "") for piece in super().collect_usage_pieces(ctx)]
+
+
 app = typer.Typer(
     name="bsa-measure",
-    help="Detached and re-epithelialised body surface area from standardised photographs.",
-    epilog="Research use only; not a medical device.",
+    help=_FIRST_STEPS,
+    epilog=_EXIT_CODES,
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
@@ -29,6 +50,15 @@ app = typer.Typer(
 )
 
 StudyFolder = Annotated[Path, typer.Argument(metavar="STUDY", help="The study folder.", show_default=False)]
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        min=1,
+        help="Photographs worked on at once; fewer need less memory.",
+        show_default="one a processor core",
+    ),
+]
 
 
 class ProtocolName(StrEnum):
@@ -49,11 +79,35 @@ def main() -> None:
         app(standalone_mode=True)
     except BsaMeasureError as error:
         _fail(str(error))
-    except KeyboardInterrupt:
-        typer.echo("\nStopped. Nothing is lost: run the same command again to go on.", err=True)
-        sys.exit(STOPPED)
     except BrokenPipeError:
         sys.exit(DONE)
+    except KeyboardInterrupt:
+        _stopped()
+    except SystemExit as end:
+        if end.code == STOPPED:  # how typer answers Ctrl-C
+            _stopped()
+        raise
+    except Exception as error:
+        _fail(_own_fault(error))
+
+
+def _stopped() -> NoReturn:
+    typer.echo("\nStopped. Nothing is lost: run the same command again to go on.", err=True)
+    sys.exit(STOPPED)
+
+
+def _own_fault(error: Exception) -> str:
+    """A sentence about a fault of the program itself; its details go into a file, not over a nurse's screen."""
+    import tempfile
+    import traceback
+
+    details = Path(tempfile.gettempdir()) / "bsa-measure-fault.txt"
+    with contextlib.suppress(OSError):
+        details.write_text("".join(traceback.format_exception(error)), encoding="utf-8", errors="replace")
+    return (
+        f"this is a fault of the program, not yours ({type(error).__name__}): what is measured is kept; "
+        f"send the file {details} to whoever looks after the program."
+    )
 
 
 def _fail(sentence: str) -> NoReturn:
@@ -76,67 +130,93 @@ def _options(
     pass
 
 
-@app.command()
+@app.command(cls=_Command, epilog=_EXIT_CODES, short_help="Make a new study folder.")
 def init(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder to make.", show_default=False)],
     protocol: Annotated[ProtocolName, typer.Option(help="Whose choices to start from.")] = ProtocolName.LYSYME,
 ) -> None:
-    """Write a study folder with a commented protocol and empty tables."""
+    """Make a new study folder: a protocol with comments that explain every choice, and empty tables.
+
+    Tables that are there already are kept; a folder that holds a study already is left alone.
+    """
+    from .files import quoted
     from .study import init_study
 
     init_study(folder, protocol.value)
     typer.echo(
-        f"Made {folder}. Next: list the patients in patients.csv, put the photographs into\n"
-        f"photos/PATIENT/VISIT/VIEW.jpg, then run:  bsa-measure check {folder}"
+        f"Made {folder}. Next:\n"
+        "  1. list the patients in patients.csv,\n"
+        "  2. put the photographs into photos/PATIENT/VISIT/VIEW.jpg, e.g. photos/LY-001/D07/trunk-anterior.jpg,\n"
+        f"  3. run:  bsa-measure check {quoted(folder)}"
     )
 
 
-@app.command()
-def check(
-    study: StudyFolder,
-    workers: Annotated[int | None, typer.Option(min=1, help="Number of processes.", show_default="all cores")] = None,
-) -> None:
-    """Read everything, measure nothing: missing views, wrong names, unreadable or poor photographs."""
+@app.command(cls=_Command, epilog=_EXIT_CODES, short_help="See what is missing, misnamed or too poor.")
+def check(study: StudyFolder, workers: Workers = None) -> None:
+    """Read everything and measure nothing: missing views, wrong names, unreadable or poor photographs, as a table.
+
+    Changes nothing in the study folder.
+    """
     from .check import check_study
 
-    report = check_study(study, workers=workers, progress=_progress("Reading photographs"))
+    with _progress("Reading photographs") as progress:
+        report = check_study(study, workers=workers, progress=progress)
     typer.echo(report.text())
     if not report.complete:
         sys.exit(NEEDS_A_HUMAN)
 
 
-@app.command()
+@app.command(cls=_Command, epilog=_EXIT_CODES, short_help="Measure the study: tables and report. The main job.")
 def measure(
     study: StudyFolder,
-    workers: Annotated[int | None, typer.Option(min=1, help="Number of processes.", show_default="all cores")] = None,
+    workers: Workers = None,
     scheduler: Annotated[
-        str | None, typer.Option(metavar="ADDRESS", help="A Dask scheduler to work on instead.", show_default=False)
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Work on a Dask cluster, whose computers see the same folder, e.g. tcp://server:8786.",
+            show_default=False,
+        ),
     ] = None,
     model: Annotated[
         str | None, typer.Option(metavar="NAME", help="Another model than the protocol's.", show_default=False)
     ] = None,
     photo: Annotated[
         str | None,
-        typer.Option(metavar="GLOB", help="Only photographs that match, e.g. 'LY-001/*'.", show_default=False),
+        typer.Option(
+            metavar="GLOB",
+            help="Do only the photographs that match, e.g. 'LY-001/*' or '*/D07/*'; the others stay as they are.",
+            show_default=False,
+        ),
     ] = None,
     reader: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Only this reader's readings.", show_default=False)
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Compute from this reader's masks alone, e.g. a person's name or model:classical-v1.",
+            show_default=False,
+        ),
     ] = None,
 ) -> None:
-    """Measure every photograph and write tables and report: the main job. Goes on where it stopped."""
+    """Measure every photograph of a study, and write tables and report into STUDY/results.
+
+    It can be stopped at any time (Ctrl-C) and goes on where it stopped; only what changed is done again. At the
+    end it says what needs a human.
+    """
     from .batch import default_workers
     from .measure import measure as measure_study
 
-    results = measure_study(
-        study,
-        workers=workers or default_workers(),
-        scheduler=scheduler,
-        model=model,
-        photo_glob=photo,
-        reader=reader,
-        command=_command_text("measure", model=model, photo=photo, reader=reader),
-        progress=_progress("Measuring photographs"),
-    )
+    with _progress("Measuring photographs") as progress:
+        results = measure_study(
+            study,
+            workers=workers or default_workers(),
+            scheduler=scheduler,
+            model=model,
+            photo_glob=photo,
+            reader=reader,
+            command=_command_text("measure", model=model, photo=photo, reader=reader),
+            progress=progress,
+        )
     from .summary import closing_summary
 
     typer.echo(closing_summary(results, study))
@@ -153,36 +233,51 @@ def _needs_a_human(results: StudyResults) -> bool:
     return bool(results.problems) or any(photo.status != "measured" for photo in photos)
 
 
-@app.command()
+@app.command(cls=_Command, epilog=_EXIT_CODES, short_help="Masks of single photographs, without a study.")
 def segment(
-    photos: Annotated[list[Path], typer.Argument(metavar="PHOTO...", help="Photographs.", show_default=False)],
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Where the masks go.", show_default=False)],
-    model: Annotated[str | None, typer.Option(metavar="NAME", help="The model.", show_default="the protocol's")] = None,
+    photos: Annotated[list[Path], typer.Argument(metavar="PHOTO", help="One photograph or more.", show_default=False)],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="The folder that the masks go into.", show_default=False)],
+    model: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The model to ask.", show_default="the protocol's")
+    ] = None,
 ) -> None:
-    """Write one class mask a photograph: as large as the upright photo, 8-bit PNG, one class number a pixel."""
+    """Write the class mask of every photograph as DIR/NAME.png, as large as the upright photograph.
+
+    A mask is an 8-bit PNG with one class number a pixel: 0 background, 1 intact, 2 detached,
+    3 re-epithelialised, 4 not assessable.
+    """
     from .segment_photos import segment_photos
 
-    written, problems = segment_photos(photos, out, model=model, progress=_progress("Segmenting photographs"))
+    with _progress("Segmenting photographs") as progress:
+        written, problems = segment_photos(photos, out, model=model, progress=progress)
     for problem in problems:
-        typer.echo(problem, err=True)
-    typer.echo(f"Wrote {written} masks to {out}.")
+        typer.echo(f"- {problem}", err=True)
+    typer.echo(f"Wrote {written} {'mask' if written == 1 else 'masks'} to {out}.")
     if problems:
         sys.exit(NEEDS_A_HUMAN if written else UNUSABLE)
 
 
-@app.command(name="import")
+@app.command(name="import", cls=_Command, epilog=_EXIT_CODES, short_help="Take masks made elsewhere into a study.")
 def import_(
     study: StudyFolder,
-    masks: Annotated[Path, typer.Argument(metavar="MASKS", help="A tree like photos/, of PNG.", show_default=False)],
+    masks: Annotated[
+        Path,
+        typer.Argument(metavar="MASKS", help="A folder like photos/: PATIENT/VISIT/VIEW.png.", show_default=False),
+    ],
     reader: Annotated[str, typer.Option(metavar="NAME", help="Who made the masks.", show_default=False)],
     adjudicated: Annotated[bool, typer.Option("--adjudicated", help="They are an adjudicator's final word.")] = False,
     surfaces: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="A tree of surface maps to go with the masks.", show_default=False),
     ] = None,
-    reason: Annotated[str, typer.Option(help="Why they were made; kept in the record.")] = "imported",
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why they were made; kept in the record.")] = "imported",
 ) -> None:
-    """Take masks made elsewhere as a reader's readings."""
+    """Take masks made elsewhere as a reader's readings; earlier readings are kept.
+
+    A mask is an 8-bit PNG with one class number a pixel (0 background, 1 intact, 2 detached, 3 re-epithelialised,
+    4 not assessable), as large as the upright photograph or as the working image.
+    """
+    from .files import quoted
     from .imports import import_masks
     from .study import open_study
 
@@ -190,46 +285,89 @@ def import_(
         open_study(study), masks, reader=reader, adjudicated=adjudicated, surfaces=surfaces, reason=reason
     )
     for problem in report.problems:
-        typer.echo(problem, err=True)
+        typer.echo(f"- {problem}", err=True)
+    taken = len(report.recorded) + report.unchanged
     typer.echo(
-        f"Recorded {len(report.recorded)} readings by {reader}, {report.unchanged} unchanged, "
-        f"{len(report.problems)} refused. Next:  bsa-measure measure {study}"
+        f"Masks by {reader}: {len(report.recorded)} recorded, {report.unchanged} unchanged, "
+        f"{len(report.problems)} refused."
     )
+    if taken:
+        typer.echo(f"Next:  bsa-measure measure {quoted(study)}")
     if report.problems:
-        sys.exit(NEEDS_A_HUMAN)
+        sys.exit(NEEDS_A_HUMAN if taken else UNUSABLE)
 
 
-@app.command()
+@app.command(cls=_Command, epilog=_EXIT_CODES, short_help="Make digital phantom patients to try things on.")
 def phantom(
     out: Annotated[Path, typer.Option(metavar="DIR", help="The study folder to make.", show_default=False)],
-    patients: Annotated[int, typer.Option(min=1, max=9999, help="How many patients.")] = 1,
-    seed: Annotated[int, typer.Option(min=0, help="Another seed, other patients.")] = 1,
-    visits: Annotated[str, typer.Option(help="Study days, e.g. D-2,D0,D7.", show_default="the usual six")] = "",
-    views: Annotated[
-        str, typer.Option(help="Views, e.g. trunk-anterior,buttocks.", show_default="the whole standard list")
+    patients: Annotated[int, typer.Option(metavar="N", min=1, max=9999, help="How many patients.")] = 1,
+    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Another seed, other patients.")] = 1,
+    visits: Annotated[
+        str, typer.Option(metavar="LIST", help="Study days, e.g. D-2,D0,D7.", show_default="the usual six")
     ] = "",
-    size: Annotated[int, typer.Option(min=256, max=4096, help="Pixels on a photograph's longer side.")] = 1024,
+    views: Annotated[
+        str,
+        typer.Option(
+            metavar="LIST", help="Views, e.g. trunk-anterior,buttocks.", show_default="the whole standard list"
+        ),
+    ] = "",
+    size: Annotated[
+        int, typer.Option(metavar="N", min=256, max=4096, help="Pixels on a photograph's longer side.")
+    ] = 1024,
 ) -> None:
-    """Make digital phantom patients: photographs, masks and true % BSA. Goes on where it stopped."""
+    """Make a study of digital phantom patients: photographs, masks and true % BSA.
+
+    It can be stopped at any time (Ctrl-C) and goes on where it stopped. The same seed gives the same patients.
+    """
+    from .files import quoted
+
     try:
         from .phantom.command import generate_study
     except ImportError as error:
         _fail(f"Phantoms need {error.name}: install it with  pip install 'bsa-measure[phantom]'")
-    show = _progress("Making photographs")
-    study = generate_study(
-        out,
-        patients=patients,
-        seed=seed,
-        visits=visits,
-        views=views,
-        size=size,
-        progress=lambda done, total, _: show(done, total),
-    )
+    with _progress("Making photographs") as show:
+        study = generate_study(
+            out,
+            patients=patients,
+            seed=seed,
+            visits=visits,
+            views=views,
+            size=size,
+            progress=lambda done, total, _: show(done, total),
+        )
+    truth = out / "truth"
     typer.echo(
-        f"Made {study.made} photographs, {study.kept} were there already. Next:  bsa-measure measure {out}\n"
-        f"With the true masks as a reader:  bsa-measure import {out} {out / 'truth' / 'masks'} --reader truth "
-        f"--surfaces {out / 'truth' / 'surfaces'}"
+        f"Made {study.made} photographs, {study.kept} were there already.\n"
+        f"Next:  bsa-measure measure {quoted(out)}\n"
+        f"With the true masks as a reader:  bsa-measure import {quoted(out)} {quoted(truth / 'masks')} "
+        f"--reader truth --surfaces {quoted(truth / 'surfaces')}"
     )
+
+
+@app.command()
+def cohort(
+    study: StudyFolder,
+    tables: Annotated[
+        bool, typer.Option("--tables", help="Write the clinician's empty tables that are missing, and stop.")
+    ] = False,
+) -> None:
+    """All patients together: responders, stopping boundaries, SCORTEN, time to healing. After `measure`."""
+    from .cohort_tables import cohort_study, write_empty_tables
+
+    if tables:
+        written = ", ".join(write_empty_tables(study))
+        typer.echo(f"Wrote {written} to {study}, to be filled in." if written else "All tables are there already.")
+        return
+    from .report.cohort_page import summary_sentences
+
+    found = cohort_study(study)
+    for sentence in summary_sentences(found):
+        typer.echo(sentence)
+    if found.notes:
+        typer.echo("\nBefore using these numbers:")
+    for note in found.notes:
+        typer.echo(f"  - {note}")
+    typer.echo(f"\nPage: {study / 'results' / 'cohort.html'}")
 
 
 @app.command()
@@ -241,14 +379,14 @@ def compare(
         typer.Option(
             "--b",
             metavar="READER",
-            help="The reader to compare with; several times for several. The same as --a: first against last reading.",
+            help="Whom to compare with; may be given several times. The same as --a: first against last reading.",
             show_default=False,
         ),
     ],
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Where the report goes.", show_default="results/compare-A-B")
     ] = None,
-    workers: Annotated[int | None, typer.Option(min=1, help="Number of processes.", show_default="all cores")] = None,
+    workers: Workers = None,
 ) -> None:
     """How well readers agree: photographs, surfaces, visits and calls, as one page and tables."""
     from .batch import default_workers
@@ -256,19 +394,20 @@ def compare(
     from .compare_files import closing_lines, default_folder, write_comparison
 
     readers = [a, *b]
-    comparison = compare_readers(
-        study, readers, workers=workers or default_workers(), progress=_progress("Comparing photographs")
-    )
+    with _progress("Comparing photographs") as show:
+        comparison = compare_readers(study, readers, workers=workers or default_workers(), progress=show)
     folder = out or default_folder(study, readers)
     write_comparison(comparison, folder)
     typer.echo(closing_lines(comparison, folder))
     sys.exit(NEEDS_A_HUMAN if any(excluded.fault for excluded in comparison.excluded) else DONE)
 
 
-def _progress(title: str) -> Callable[[int, int], None]:
+@contextlib.contextmanager
+def _progress(title: str) -> Iterator[Callable[[int, int], None]]:
     """A progress bar with the time left on a terminal; nothing in a file or a pipe."""
     if not sys.stderr.isatty():
-        return lambda done, total: None
+        yield lambda done, total: None
+        return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -284,13 +423,14 @@ def _progress(title: str) -> Callable[[int, int], None]:
     task = bar.add_task(title, total=None)
 
     def update(done: int, total: int) -> None:
-        if total and not bar.live.is_started and done < total:
+        if done < total and not bar.live.is_started:
             bar.start()
         bar.update(task, completed=done, total=total)
-        if done >= total:
-            bar.stop()
 
-    return update
+    try:
+        yield update
+    finally:
+        bar.stop()  # also after Ctrl-C or an error: it gives the cursor back
 
 
 if __name__ == "__main__":

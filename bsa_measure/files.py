@@ -11,13 +11,17 @@ import csv
 import io
 import math
 import os
+import re
+import sqlite3
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 
 from .errors import StudyError
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
+_UNFINISHED = ".part"
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -29,7 +33,7 @@ def write_bytes(path: Path, data: bytes) -> None:
     temporary: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=".", suffix=".part", dir=path.parent)
+        handle, name = tempfile.mkstemp(prefix=".", suffix=_UNFINISHED, dir=path.parent)
         temporary = Path(name)
         with os.fdopen(handle, "wb") as file:
             file.write(data)
@@ -38,19 +42,51 @@ def write_bytes(path: Path, data: bytes) -> None:
         temporary.chmod(0o644)
         temporary.replace(path)
     except OSError as error:
-        raise StudyError(
-            f"{path.name} cannot be written ({error.strerror or 'no reason given'}): "
-            "check that the disk has room and that you may write to the study folder."
-        ) from error
+        raise StudyError(_unwritable(path, error.strerror)) from error
     finally:
         if temporary is not None:
             with contextlib.suppress(OSError):
                 temporary.unlink(missing_ok=True)
 
 
+@contextlib.contextmanager
+def held(path: Path, sentence: str) -> Iterator[None]:
+    """Hold a lock file, so that only one program at a time does what the lock stands for.
+
+    The lock is SQLite's: it works the same on every system and ends with the program, however that ends.
+
+    Raises:
+        StudyError: another program holds it (with ``sentence``), or the file cannot be made.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        connection = sqlite3.connect(path, timeout=0.5, isolation_level=None)
+        with closing(connection):
+            connection.execute("BEGIN EXCLUSIVE")
+            yield
+    except sqlite3.Error as error:
+        busy = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY
+        raise StudyError(sentence if busy else _unwritable(path.parent, str(error))) from error
+    except OSError as error:
+        raise StudyError(_unwritable(path.parent, error.strerror)) from error
+
+
+def _unwritable(path: Path, reason: str | None) -> str:
+    return (
+        f"{printable(path.name)} cannot be written ({reason or 'no reason given'}): check that the disk has room, "
+        "that you may write to its folder, and that no other program has it open."
+    )
+
+
+def is_unfinished(path: Path) -> bool:
+    """Whether a file is what a killed program had not finished writing."""
+    return path.name.startswith(".") and path.name.endswith(_UNFINISHED)
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a UTF-8 text file atomically, with ``\\n`` line ends on every system. Raises as write_bytes."""
-    write_bytes(path, text.encode("utf-8"))
+    # A file name that is no UTF-8 comes with lone surrogates, which become question marks.
+    write_bytes(path, text.encode("utf-8", errors="replace"))
 
 
 def read_text(path: Path) -> str:
@@ -95,6 +131,11 @@ def defuse(text: str) -> str:
     return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
 
 
+def undefuse(text: str) -> str:
+    """The text as it was before :func:`defuse`."""
+    return text[1:] if text.startswith("'") and text[1:].startswith(_FORMULA_STARTS) else text
+
+
 def read_table(path: Path, required: Sequence[str]) -> list[dict[str, str]]:
     """Read a CSV table; semicolons instead of commas are accepted, as some spreadsheets write them.
 
@@ -123,3 +164,9 @@ def read_table(path: Path, required: Sequence[str]) -> list[dict[str, str]]:
 def printable(text: str) -> str:
     """A name fit for a message: one line, no control characters."""
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+def quoted(path: Path) -> str:
+    """A path as it can be pasted into a command line, on any system."""
+    text = str(path)
+    return text if re.fullmatch(r"[\w./:\\~-]+", text) else f'"{text}"'

@@ -15,10 +15,10 @@ import numpy.typing as npt
 from . import __version__
 from .errors import BsaMeasureError, MaskError, StudyError
 from .files import printable
-from .photo import photo_size, working_size
+from .photo import LATER_SUFFIXES, SUFFIXES, photo_size, working_size
 from .photo_job import resize_mask
 from .readings import Kind, NewReading, Reading, Readings, check_classes, decode_mask, store_mask
-from .study import PhotoFile, Study, parse_visit
+from .study import PhotoFile, Study, composed, parse_visit
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,9 @@ def import_masks(
     if not name or name.startswith("model:") or printable(name) != name:
         raise StudyError("The reader needs a name that does not begin with 'model:', e.g. --reader Duval.")
     if not masks.is_dir():
-        raise StudyError(f"{masks.name} is not a folder of masks: give the folder that holds PATIENT/VISIT/VIEW.png.")
+        raise StudyError(
+            f"{printable(str(masks))!r} is not a folder: give the folder of masks that holds PATIENT/VISIT/VIEW.png."
+        )
     kind: Kind = "adjudicated" if adjudicated else "manual"
     record = Readings(study.folder)
     before = {(r.photo_sha256, r.reader, r.kind): r for r in record.all()}
@@ -71,9 +73,14 @@ def import_masks(
     new: list[NewReading] = []
     problems: list[str] = []
     unchanged = 0
-    for path in sorted(masks.rglob("*.png")):
+    found = sorted(path for path in masks.rglob("*") if path.suffix.lower() in SUFFIXES + LATER_SUFFIXES)
+    if not found:
+        raise StudyError(f"{printable(masks.name)} holds no mask: give the folder that holds PATIENT/VISIT/VIEW.png.")
+    for path in found:
         place = path.relative_to(masks)
         try:
+            if path.suffix.lower() != ".png":
+                raise MaskError(f"{printable(place.as_posix())} is not a PNG: export the mask again as an 8-bit PNG.")
             photo = _photo_of(place, photos)
             reading = _reading(study, photo, path, surfaces / place if surfaces else None, kind, name, reason)
         except BsaMeasureError as error:
@@ -93,7 +100,7 @@ def _follow(reading: NewReading, parent: Reading | None) -> NewReading:
 
 def _place(patient: str, visit: str, stem: str) -> tuple[str, int | str, str]:
     day = parse_visit(visit)
-    return patient, visit if day is None else day, stem.lower()
+    return composed(patient), visit if day is None else day, composed(stem).lower()
 
 
 def _photo_of(place: Path, photos: dict[tuple[str, int | str, str], PhotoFile]) -> PhotoFile:
@@ -101,7 +108,8 @@ def _photo_of(place: Path, photos: dict[tuple[str, int | str, str], PhotoFile]) 
     patient, visit = (place.parts[0], place.parts[1]) if len(place.parts) == 3 else ("", "")
     photo = photos.get(_place(patient, visit, place.stem))
     if photo is None:
-        raise MaskError(f"{name} has no photograph at photos/{name.removesuffix('.png')}.*: rename or remove the mask.")
+        wanted = printable(place.with_suffix(".*").as_posix())
+        raise MaskError(f"{name} has no photograph at photos/{wanted}: rename or remove the mask.")
     if photo.problem:
         raise MaskError(f"{name} belongs to a photograph that cannot be used: {photo.problem}")
     return photo

@@ -6,13 +6,14 @@ photograph is done again only when it, its reading, the model, or what the proto
 
 from __future__ import annotations
 
+import contextlib
 import fnmatch
 import hashlib
 import json
 import platform
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -22,18 +23,19 @@ from . import __version__
 from .assemble import assemble
 from .batch import run
 from .errors import BsaMeasureError, ModelError
-from .files import printable, write_bytes, write_text
+from .files import held, is_unfinished, printable, write_bytes, write_text
 from .photo import file_sha256
 from .photo_job import PhotoJob, PhotoOutcome, measure_photo
 from .protocol import Protocol
 from .quality import near_duplicate
-from .readings import NewReading, Reading, Readings
+from .readings import NewReading, Reading, Readings, mask_path
 from .results import PhotoResult, PhotoStatus, Provenance, StudyResults
 from .segment import Model, load_model
 from .study import PROTOCOL_FILE, PhotoFile, Study, open_study
 from .tables import tables
 
 MODEL_PREFIX: Final = "model:"
+_LOCK: Final = ".measuring"
 _LIBRARIES: Final = ("numpy", "opencv-python-headless", "pillow")
 
 Progress = Callable[[int, int], None]
@@ -88,12 +90,13 @@ def measure(
     """
     study = open_study(folder)
     chosen = choose_model(study.protocol, model, reader)
-    record = Readings(folder)
-    plans = plan(study, record.all(), chosen, reader=reader, photo_glob=photo_glob)
-    outcomes = _work(study, record, plans, chosen, workers, scheduler, progress)
-    photos = _photo_results(plans, outcomes)
-    results = assemble(study, photos, _provenance(study, chosen, command, photos))
-    write_results(study, results, plans)
+    with held(study.results / _LOCK, "This study is being measured already: wait until that has finished."):
+        record = Readings(folder)
+        plans = plan(study, record.all(), chosen, reader=reader, photo_glob=photo_glob)
+        outcomes = _work(study, record, plans, chosen, workers, scheduler, progress)
+        photos = _photo_results(plans, outcomes)
+        results = assemble(study, photos, _provenance(study, chosen, command, photos))
+        write_results(study, results, plans)
     return results
 
 
@@ -136,7 +139,7 @@ def plan(
         if problem:
             plans.append(Planned(photo, sha256, problem))
             continue
-        choice = _choose(by_photo.get(sha256, ()), study.protocol, model, reader)
+        choice = _choose(_with_mask(study.folder, by_photo.get(sha256, ())), study.protocol, model, reader)
         if choice is None:
             problem = (
                 f"{printable(photo.path.name)} has no reading by {reader}: import one, or measure without --reader."
@@ -146,7 +149,7 @@ def plan(
         job = _job(study, photo, sha256, choice, model)
         stored = _stored(study.folder, job, recorded=choice.reading is not None)
         if stored is None and photo_glob is not None and not _matches(photo, photo_glob):
-            problem = f"{printable(photo.path.name)} is not measured yet: run measure without --photo."
+            problem = f"{printable(photo.path.name)} is not measured yet: run  bsa-measure measure  without --photo."
             plans.append(Planned(photo, sha256, problem))
             continue
         plans.append(Planned(photo, sha256, choice=choice, job=job, stored=stored))
@@ -191,12 +194,18 @@ def doubled_photos(photos: Iterable[PhotoFile], hashes: Mapping[str, tuple[str, 
     return problems
 
 
+def _with_mask(folder: Path, readings: Sequence[Reading]) -> list[Reading]:
+    """The readings that can be computed from. A model whose mask was lost is asked again, and answers the same."""
+    return [r for r in readings if r.kind != "model" or mask_path(folder, r.mask_sha256).is_file()]
+
+
 def _choose(readings: Sequence[Reading], protocol: Protocol, model: Model, reader: str | None) -> Choice | None:
     """The latest reading of the reader, or of the first kind in the protocol's order that there is."""
     model_reader = MODEL_PREFIX + model.name
     own = [r for r in readings if r.reader == model_reader and r.model_sha256 == model.sha256]
-    # The same model in another version of the program may draw other outlines: it is asked again.
-    current = next((r for r in reversed(own) if r.software == __version__), None)
+    # The same model in another version of the program, or at another size, may draw other outlines: it is asked again.
+    made_as = (__version__, protocol.measure.working_long_side)
+    current = next((r for r in reversed(own) if (r.software, r.working_long_side) == made_as), None)
     from_model = Choice(model_reader, current)
     if reader is not None:
         if reader == model_reader:
@@ -259,8 +268,6 @@ def _stored(folder: Path, job: PhotoJob, *, recorded: bool) -> PhotoOutcome | No
         outcome = PhotoOutcome.from_json(json.loads(_stored_path(folder, job).read_bytes()))
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    if outcome.verdict == "refused":
-        return outcome
     drawn = (folder / job.overlay).is_file() and (folder / job.thumbnail).is_file()
     return outcome if drawn and recorded else None
 
@@ -289,7 +296,10 @@ def _work(
         assert planned.choice is not None
         if planned.choice.reading is None and found.mask_sha256:
             record.add([_model_reading(study, planned, found, model)])
-        write_bytes(_stored_path(study.folder, job), json.dumps(found.to_json()).encode())
+        if found.verdict != "refused":  # what could not be read today may be readable tomorrow
+            # The reading carries the certainty; left out here, a run that was disturbed ends in the same bytes.
+            stored = replace(found, certainty=None)
+            write_bytes(_stored_path(study.folder, job), json.dumps(stored.to_json()).encode())
         outcomes[planned.photo.file] = found
         if progress:
             progress(done, len(todo))
@@ -310,6 +320,7 @@ def _model_reading(study: Study, planned: Planned, outcome: PhotoOutcome, model:
         protocol_sha256=study.protocol.sha256,
         reason="automatic",
         model_sha256=model.sha256,
+        working_long_side=study.protocol.measure.working_long_side,
         certainty=outcome.certainty,
     )
 
@@ -422,7 +433,13 @@ def write_results(study: Study, results: StudyResults, plans: Sequence[Planned])
     for plan_ in plans:
         if plan_.job is not None:
             kept |= {study.folder / plan_.job.thumbnail, _stored_path(study.folder, plan_.job)}
-    for place in ("overlays", "cache"):
-        for path in (folder / place).rglob("*"):
-            if path.is_file() and path not in kept:
+    _sweep(folder, kept)
+
+
+def _sweep(folder: Path, kept: Collection[Path]) -> None:
+    """Remove from ``results/`` what belongs to photographs that are gone, and what a killed run left unfinished."""
+    ours = [path for place in ("overlays", "cache") for path in (folder / place).rglob("*") if path not in kept]
+    for path in [*ours, *filter(is_unfinished, folder.iterdir())]:
+        if path.is_file():
+            with contextlib.suppress(OSError):  # a picture that a viewer holds open on Windows goes the next time
                 path.unlink(missing_ok=True)

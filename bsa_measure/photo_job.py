@@ -114,14 +114,17 @@ def measure_photo(job: PhotoJob) -> PhotoOutcome:
 
     Raises:
         StudyError: the study folder cannot be written to, which ends the whole batch.
-        MaskError: a stored mask is missing or damaged, likewise.
         ModelError: the model cannot be loaded, likewise.
     """
     try:
         photo = read_photo(job.folder / job.file, long_side=job.long_side)
     except PhotoError as error:
         return PhotoOutcome("refused", (str(error),))
-    labels, certainty = _labels(job, photo)
+    try:
+        labels, certainty = _labels(job, photo)
+        surfaces = _surfaces(job, labels)
+    except MaskError as error:
+        return PhotoOutcome("refused", (f"{job.file} cannot be measured: {error}",))
     mask_sha256 = job.mask_sha256 or store_mask(job.folder, labels)
     drawn = draw_overlay(photo.pixels, labels, long_side=OVERLAY_LONG_SIDE)
     write_bytes(job.folder / job.overlay, thumbnail(drawn, OVERLAY_LONG_SIDE))
@@ -130,7 +133,7 @@ def measure_photo(job: PhotoJob) -> PhotoOutcome:
     return PhotoOutcome(
         verdict=quality.verdict,
         problems=quality.problems,
-        areas=view_areas(labels, _surfaces(job, labels), job.view, job.chart, job.geometry),
+        areas=view_areas(labels, surfaces, job.view, job.chart, job.geometry),
         mask_sha256=mask_sha256,
         certainty=certainty,
         fingerprint=photo_fingerprint(photo.pixels),

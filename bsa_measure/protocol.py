@@ -18,6 +18,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from .chart import Chart, load_chart
+from .cohort_rules import CohortRules
 from .errors import ProtocolError
 from .quality_limits import QualityLimits
 
@@ -159,6 +160,7 @@ class Protocol(_Section):
     measure: Measure = Measure()
     quality: QualityLimits = QualityLimits()
     report: Report = Report()
+    cohort: CohortRules = CohortRules()
     views: dict[Annotated[str, Field(pattern=NAME_PATTERN)], View] = Field(default_factory=standard_views)
 
     @model_validator(mode="after")
@@ -240,15 +242,15 @@ def parse_protocol(text: str, folder: Path | None) -> tuple[Protocol, Chart]:
             if surface not in chart.surfaces and view != standard_views().get(name):
                 raise ProtocolError(
                     f"study.toml: the view {name} shows {surface!r}, which the chart {chart.title} does not have"
-                    f"{suggestion(surface, chart.surfaces)}."
+                    f"{suggestion(surface, chart.surfaces)}: correct the view."
                 )
     return protocol, chart
 
 
 def suggestion(word: str, known: Any) -> str:
-    """``": did you mean x?"`` as a clause to put before a full stop, or nothing."""
+    """``" (did you mean 'x'?)"`` to put behind the word, or nothing."""
     near = difflib.get_close_matches(str(word), [str(k) for k in known], n=1, cutoff=0.5)
-    return f"; did you mean {near[0]!r}" if near else ""
+    return f" (did you mean {near[0]!r}?)" if near else ""
 
 
 def _sentence(error: ValidationError) -> str:
@@ -256,9 +258,10 @@ def _sentence(error: ValidationError) -> str:
     location = [str(part) for part in problem["loc"]]
     where = ".".join(location)
     if problem["type"] == "extra_forbidden":
-        return f"study.toml: there is no key {where!r}{suggestion(location[-1], _keys_at(location[:-1]))}."
+        near = suggestion(location[-1], _keys_at(location[:-1]))
+        return f"study.toml: there is no key {where!r}{near}: correct or remove it."
     reason = str(problem["msg"]).removeprefix("Value error, ")
-    return f"study.toml: the value of {where!r} cannot be used: {reason[:1].lower()}{reason[1:]}."
+    return f"study.toml: the value of {where!r} cannot be used, correct it: {reason[:1].lower()}{reason[1:]}."
 
 
 def _keys_at(location: list[str]) -> list[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import cv2
 import numpy as np
@@ -61,7 +61,7 @@ def judge(photo: Photo, labels: npt.NDArray[np.uint8], view: str, limits: Qualit
         elif value > warn_limit:
             warn.append(sentence)
 
-    brightest = pixels.max(axis=2)
+    brightest = np.asarray(pixels.max(axis=2), np.uint8)
     # Red and green together tell blood from skin: where both are at the top, the skin's state is lost.
     washed_out = pixels[..., :2].min(axis=2) >= _WHITE
     above(
@@ -95,7 +95,7 @@ def judge(photo: Photo, labels: npt.NDArray[np.uint8], view: str, limits: Qualit
         above(
             bright, limits.bright_warn, limits.bright_retake, "Washed out: turn the flash aside or step back a little."
         )
-    hidden = float(np.count_nonzero(labels == Tissue.NOT_ASSESSABLE) / max(1, np.count_nonzero(labels)))
+    hidden = float((labels == Tissue.NOT_ASSESSABLE).sum() / (labels != Tissue.BACKGROUND).sum())
     above(
         hidden,
         limits.hidden_warn,
@@ -135,8 +135,8 @@ def _border_shares(body: Bools) -> list[float]:
 
 _FIRST_BLUR: Final = 1.0  # pixels; tames noise before edges are looked for
 _SECOND_BLUR: Final = 2.0
-_EDGE: Final = 2.0  # grey levels a pixel
-_EDGE_OVER_NOISE: Final = 1.5  # an edge must be this many times as steep as the noise's own standard deviation
+_EDGE: Final = 0.8  # grey levels a pixel
+_EDGE_OVER_NOISE: Final = 1.2  # an edge must be this many times as steep as the noise's own standard deviation
 _NOISE_MASK: Final = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
 
 
@@ -145,8 +145,8 @@ def blur_per_mille(pixels: npt.NDArray[np.uint8], body: Bools) -> float | None:
 
     Smooth skin has no edges and is not punished for it: only edges are looked at. At each, the photo is blurred
     once more; the more the edge loses by that, the sharper it was (Zhuo and Sim, Pattern Recognition 44:1852,
-    2011). The sharpest fifth of the edges speaks for the photo, in the worst direction, so that a shaken camera
-    is noticed.
+    2011). The sharpest fifth of the edges speaks for the photo, strong ones more than faint ones, in the
+    worst direction, so that a shaken camera is noticed.
 
     Args:
         pixels: (height, width, 3) uint8.
@@ -158,8 +158,8 @@ def blur_per_mille(pixels: npt.NDArray[np.uint8], body: Bools) -> float | None:
     height, width = body.shape
     near = cv2.dilate(body.astype(np.uint8), np.ones((9, 9), np.uint8)) > 0
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    once = cv2.GaussianBlur(grey, (0, 0), _FIRST_BLUR)
-    twice = cv2.GaussianBlur(once, (0, 0), _SECOND_BLUR)
+    once = np.asarray(cv2.GaussianBlur(grey, (0, 0), _FIRST_BLUR), np.float32)
+    twice = np.asarray(cv2.GaussianBlur(once, (0, 0), _SECOND_BLUR), np.float32)
     across, down, strength = _gradient(once)
     weaker = _gradient(twice)[2]
     # Only ridges of the gradient: beside an edge the ratio says nothing.
@@ -172,13 +172,21 @@ def blur_per_mille(pixels: npt.NDArray[np.uint8], body: Bools) -> float | None:
     ratio = strength[edge] / np.maximum(weaker[edge], 1e-3)
     total = _SECOND_BLUR / np.sqrt(np.maximum(ratio**2 - 1, 1e-4))
     sigma = np.sqrt(np.maximum(total**2 - _FIRST_BLUR**2, 0))
-    direction = (np.degrees(np.arctan2(down[edge], across[edge])) % 180 // 45).astype(int)
+    weight = strength[edge]
+    direction = (np.degrees(np.arctan2(down[edge], across[edge])) + 22.5) % 180 // 45
     worst = 0.0
     for quarter in range(4):
-        chosen = sigma[direction == quarter]
-        if chosen.size >= max(enough // 3, sigma.size // 10):
-            worst = max(worst, float(np.quantile(chosen, 0.2)))
-    return 1000 * worst / max(height, width)
+        chosen = direction == quarter
+        if np.count_nonzero(chosen) >= max(enough // 3, sigma.size // 10):
+            worst = max(worst, _sharpest_fifth(sigma[chosen], weight[chosen]))
+    return float(1000 * worst / max(height, width))
+
+
+def _sharpest_fifth(sigma: npt.NDArray[Any], weight: npt.NDArray[Any]) -> float:
+    """The blur that a fifth of the edges, weighted by their strength, stay below."""
+    order = np.argsort(sigma, kind="stable")
+    so_far = np.cumsum(weight[order])
+    return float(sigma[order][np.searchsorted(so_far, 0.2 * so_far[-1])])
 
 
 def _noise(grey: Floats) -> float:

@@ -50,6 +50,7 @@ CREATE TABLE IF NOT EXISTS readings (
     software         TEXT NOT NULL,
     model_sha256     TEXT NOT NULL,         -- empty for a person
     protocol_sha256  TEXT NOT NULL,
+    working_long_side INTEGER,              -- pixels of the image a model saw; NULL for a person
     certainty        REAL,                  -- of a model, 0 to 1
     active_seconds   REAL,                  -- time a person spent on it
     previous_hash    TEXT NOT NULL,
@@ -84,6 +85,7 @@ class NewReading:
     reason: str = ""
     parent: int | None = None
     model_sha256: str = ""
+    working_long_side: int | None = None
     certainty: float | None = None
     active_seconds: float | None = None
 
@@ -193,6 +195,8 @@ class Readings:
                 connection.execute("PRAGMA foreign_keys = ON")
                 yield connection
         except sqlite3.Error as error:
+            if getattr(error, "sqlite_errorcode", None) in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
+                raise ReadingError("readings.db is damaged: restore the study from its backup.") from error
             raise ReadingError(
                 f"readings.db cannot be used ({error}): check that the disk has room, that you may write to the "
                 "study folder, and that no other program holds the file."
@@ -257,7 +261,7 @@ def decode_mask(data: bytes, name: str) -> LabelArray:
     try:
         with Image.open(io.BytesIO(data), formats=("PNG",)) as image:
             if image.mode not in ("L", "P", "1"):
-                raise MaskError(f"{name} is a colour picture: a mask has one 8-bit class number a pixel.")
+                raise MaskError(f"{name} is a colour or 16-bit picture: export it as grey, 8 bits, one class a pixel.")
             if image.width * image.height > 250_000_000:
                 raise MaskError(f"{name} is far larger than any photograph: make it again from its photograph.")
             return np.array(image, np.uint8)

@@ -96,7 +96,7 @@ def segment(model: Model, pixels: npt.NDArray[np.uint8]) -> Segmentation:
         full = plane
         if plane.shape != (height, width):
             full = np.asarray(cv2.resize(plane, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
-        labels[full > best] = number
+        np.copyto(labels, np.uint8(number), where=full > best)
         np.maximum(best, full, out=best)
     body = labels != Tissue.BACKGROUND
     certainty = float(best[body].mean(dtype=np.float64)) if body.any() else 0.0

@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 import os
 import re
+import unicodedata
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +24,7 @@ from .errors import StudyError
 from .files import printable, read_table, write_text
 from .photo import LATER_SUFFIXES, SUFFIXES
 from .protocol import Protocol, View, load_protocol, protocol_text, suggestion
-from .results import Patient, TrueVisit, visit_label
+from .results import Patient, PhotoResult, TrueVisit, visit_label
 
 PROTOCOL_FILE = "study.toml"
 PATIENT_COLUMNS = ("patient", "age_years", "index_day", "sex", "height_cm", "weight_kg")
@@ -31,6 +32,7 @@ UNINVOLVED_COLUMNS = ("patient", "visit", "surface")
 EVERY_SURFACE = "*"
 """In uninvolved.csv: every surface of this visit that has no photograph."""
 
+_RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # no file on Windows may be called so
 _VISIT = re.compile(r"[Dd]([+-]?\d{1,4})")
 _VIEW = re.compile(r"(?P<view>.+?)(?:-(?P<number>\d+))?")
 
@@ -69,7 +71,8 @@ class Study:
         protocol, chart: what study.toml fixes.
         patients: by identifier, in the order of patients.csv.
         photos: every photograph, sorted by patient, day and the protocol's order of views.
-        uninvolved: (patient, day) to the surfaces declared free of lesions.
+        uninvolved: (patient, day) to the surfaces declared free of lesions, EVERY_SURFACE among them where the row
+            says so; see :func:`declared_uninvolved`.
         truth: (patient, day) to the known truth, for phantoms.
         problems: sentences about tables and files out of place.
     """
@@ -110,13 +113,14 @@ def init_study(folder: Path, protocol: str = "lysyme") -> None:
     """
     text = protocol_text(protocol)
     if (folder / PROTOCOL_FILE).exists():
-        raise StudyError(f"{folder.name} already holds a study ({PROTOCOL_FILE}): choose another folder.")
-    write_text(folder / "patients.csv", ",".join(PATIENT_COLUMNS) + "\n")
-    write_text(folder / "uninvolved.csv", ",".join(UNINVOLVED_COLUMNS) + "\n")
+        raise StudyError(f"{_called(folder)} already holds a study ({PROTOCOL_FILE}): choose another folder.")
+    for name, columns in (("patients.csv", PATIENT_COLUMNS), ("uninvolved.csv", UNINVOLVED_COLUMNS)):
+        if not (folder / name).exists():  # a table that somebody has begun is kept
+            write_text(folder / name, ",".join(columns) + "\n")
     try:
         (folder / "photos").mkdir(exist_ok=True)
     except OSError as error:
-        raise StudyError(f"{folder.name} cannot be written to: choose another folder.") from error
+        raise StudyError(f"{_called(folder)} cannot be written to: choose another folder.") from error
     # Last, so that a folder is a study only when it is complete.
     write_text(folder / PROTOCOL_FILE, text)
 
@@ -129,7 +133,12 @@ def open_study(folder: Path) -> Study:
         ProtocolError, ChartError: study.toml or its chart is wrong.
     """
     if not (folder / PROTOCOL_FILE).is_file():
-        raise StudyError(f"{folder.name or folder} is not a study folder (no {PROTOCOL_FILE}): run 'bsa-measure init'.")
+        if not folder.is_dir():
+            raise StudyError(f"There is no folder {printable(str(folder))!r}: check the spelling of its name.")
+        raise StudyError(
+            f"{_called(folder)} is not a study folder (it has no {PROTOCOL_FILE}): name another folder, or make this "
+            "one a study with  bsa-measure init."
+        )
     protocol, chart = load_protocol(folder / PROTOCOL_FILE)
     problems: list[str] = []
     patients, refused = _read_patients(folder / "patients.csv", chart, problems)
@@ -139,16 +148,27 @@ def open_study(folder: Path) -> Study:
     return Study(folder, protocol, chart, patients, photos, uninvolved, truth, tuple(problems))
 
 
+def _called(folder: Path) -> str:
+    return printable(folder.absolute().name or str(folder))
+
+
 def _read_patients(path: Path, chart: Chart, problems: list[str]) -> tuple[dict[str, Patient], dict[str, str]]:
     """Patients that can be measured, and the reason for each that cannot."""
     patients: dict[str, Patient] = {}
     refused: dict[str, str] = {}
+    spellings: dict[str, str] = {}
     for row in read_table(path, ("patient", "age_years")):
-        name = row["patient"]
+        name = composed(row["patient"])
         try:
             patient = _patient(name, row, chart)
             if name in patients:
                 raise StudyError(f"patients.csv lists the patient {name!r} twice: keep one row.")
+            first = spellings.setdefault(name.casefold(), name)
+            if first != name:
+                raise StudyError(
+                    f"patients.csv lists {first!r} and {name!r}, which are one folder on many computers:"
+                    " rename one of the patients."
+                )
         except StudyError as error:
             problems.append(str(error))
             patients.pop(name, None)
@@ -160,8 +180,12 @@ def _read_patients(path: Path, chart: Chart, problems: list[str]) -> tuple[dict[
 
 
 def _patient(name: str, row: Mapping[str, str], chart: Chart) -> Patient:
-    if not name or name.startswith(".") or any(c in '/\\:*?"<>|' or ord(c) < 32 for c in name):
-        raise StudyError(f"patients.csv: {name!r} cannot be a patient's identifier: use letters, digits, - and _.")
+    unfit = any(c in '/\\:*?"<>|' or not c.isprintable() for c in name)
+    if not name or name.startswith(".") or name.endswith(".") or unfit or _RESERVED.fullmatch(name):
+        raise StudyError(
+            f"patients.csv: {name!r} cannot be a patient's identifier, because no folder can be called so on every "
+            "computer: use letters, digits, - and _."
+        )
     age = _number(row, "age_years", name)
     if age is None:
         raise StudyError(
@@ -215,8 +239,12 @@ def _read_photos(
                 continue
             for entry in _entries(Path(visit.path), problems):
                 suffix = Path(entry.name).suffix.lower()
-                if entry.is_dir() or suffix not in SUFFIXES + LATER_SUFFIXES:
+                if entry.is_dir():
                     problems.append(_out_of_place(entry, folder))
+                    continue
+                if suffix not in SUFFIXES + LATER_SUFFIXES:
+                    place = _place(Path(entry.path), folder)
+                    problems.append(f"{place} is not a JPEG, PNG or TIFF file: export it again as JPEG, or move it.")
                     continue
                 photo = _photo_file(Path(entry.path), folder, protocol, chart, overlays)
                 problem = _photo_problem(photo, protocol, chart, patients, refused)
@@ -245,7 +273,7 @@ def _entries(folder: Path, problems: list[str]) -> Iterator[os.DirEntry[str]]:
     except FileNotFoundError:
         return
     except OSError:
-        problems.append(f"The folder {folder.name} cannot be opened: check that you may read it.")
+        problems.append(f"The folder {printable(folder.name)} cannot be opened: check that you may read it.")
         return
     for entry in entries:
         if entry.name.startswith((".", "~")) or entry.name.lower() in ("thumbs.db", "desktop.ini"):
@@ -257,15 +285,24 @@ def _entries(folder: Path, problems: list[str]) -> Iterator[os.DirEntry[str]]:
 
 
 def _out_of_place(entry: os.DirEntry[str], photos: Path) -> str:
-    place = printable(Path(entry.path).relative_to(photos).as_posix())
-    return f"photos/{place} is not a photo at photos/PATIENT/VISIT/VIEW.jpg: move or rename it."
+    place = _place(Path(entry.path), photos)
+    return f"{place} is out of place, as photographs lie at photos/PATIENT/VISIT/VIEW.jpg: move it."
+
+
+def _place(path: Path, photos: Path) -> str:
+    return printable(path.relative_to(photos.parent).as_posix())
+
+
+def composed(name: str) -> str:
+    """A name with each accented letter as one character; some computers take it apart in file names."""
+    return unicodedata.normalize("NFC", name)
 
 
 def _photo_file(path: Path, photos: Path, protocol: Protocol, chart: Chart, overlays: set[str]) -> PhotoFile:
-    patient, visit_folder = path.parent.parent.name, path.parent.name
+    patient, visit_folder = composed(path.parent.parent.name), composed(path.parent.name)
     day = parse_visit(visit_folder)
     visit = visit_folder if day is None else visit_label(day)
-    view = parse_view(path.stem)
+    view = parse_view(composed(path.stem))
     overlay = f"overlays/{patient}/{visit}/{path.stem}.jpg"
     if overlay.lower() in overlays:  # the same stem twice: VIEW.jpg and VIEW.png, or D7 and D07
         overlay = f"overlays/{patient}/{visit_folder}/{path.name}.jpg"
@@ -281,27 +318,31 @@ def _photo_problem(
     patients: Mapping[str, Patient],
     refused: Mapping[str, str],
 ) -> str:
+    # What is wrong with a folder is said of the folder, so that it is said once and not for each of its photographs.
+    visit_folder = printable(photo.file.rpartition("/")[0])
+    patient_folder = visit_folder.rpartition("/")[0]
     name = printable(photo.path.name)
     if photo.patient in refused:
         return refused[photo.patient]
     if photo.patient not in patients:
         near = suggestion(photo.patient, patients)
-        return f"{name} lies in the folder of {printable(photo.patient)!r}, who is not in patients.csv{near}."
+        return f"{patient_folder} is no patient of patients.csv{near}: rename the folder, or add the patient."
     if photo.day is None:
-        return (
-            f"{name} lies in the folder {printable(photo.visit)!r}, which is not a study day: name it like D07 or D-2."
-        )
+        return f"{visit_folder} is not a study day: name the folder like D07 or D-2."
     if not protocol.visits.first_day <= photo.day <= protocol.visits.last_day:
-        first, last = protocol.visits.first_day, protocol.visits.last_day
-        return f"{name} is dated {photo.visit}, outside the protocol's D{first} to D{last}: correct the folder's name."
-    if photo.shows is None:
-        near = suggestion(photo.view, [*protocol.views, *chart.surfaces])
-        return f"{name} is not the name of a view{near}; 'bsa-measure check' lists the views."
-    missing = [surface for surface in photo.shows.surfaces if surface not in chart.surfaces]
-    if missing:
-        return f"{name}: the view {photo.view} shows {missing[0]!r}, which the chart {chart.title} does not have."
+        first, last = visit_label(protocol.visits.first_day), visit_label(protocol.visits.last_day)
+        return f"{visit_folder} is outside the protocol's {first} to {last}: correct the folder's name."
     if photo.path.suffix.lower() in LATER_SUFFIXES:
         return f"{name} is in a format that is not read yet: export it as JPEG."
+    if photo.shows is None:
+        near = suggestion(photo.view, [*protocol.views, *chart.surfaces])
+        return f"{name} is not named after a view{near}: rename it to one of the views that 'bsa-measure check' lists."
+    missing = [surface for surface in photo.shows.surfaces if surface not in chart.surfaces]
+    if missing:
+        return (
+            f"{name} shows {missing[0]!r}, which the chart {chart.title} does not have: name a surface of the chart, "
+            f"or define the view {photo.view} in study.toml."
+        )
     return ""
 
 
@@ -317,17 +358,19 @@ def _read_uninvolved(
         problems.append(str(error))
         return {}
     for row in rows:
-        patient, surface, day = row["patient"], row["surface"].lower(), parse_visit(row["visit"])
+        patient, surface, day = composed(row["patient"]), row["surface"].lower(), parse_visit(row["visit"])
         if patient not in patients:
-            problems.append(f"uninvolved.csv names the patient {patient!r}, who is not in patients.csv: correct it.")
+            near = suggestion(patient, patients)
+            problems.append(f"uninvolved.csv: {patient!r} is no patient of patients.csv{near}: correct that line.")
         elif day is None:
-            problems.append(f"uninvolved.csv: {row['visit']!r} is not a visit: write it like D07 or D-2.")
+            problems.append(f"uninvolved.csv: {row['visit']!r} is not a study day: write it like D07 or D-2.")
         elif surface != EVERY_SURFACE and surface not in chart.surfaces:
             near = suggestion(surface, chart.surfaces)
-            problems.append(f"uninvolved.csv: {surface!r} is not a surface of the chart {chart.title}{near}.")
+            problems.append(
+                f"uninvolved.csv: {surface!r} is no surface of the chart {chart.title}{near}: correct that line."
+            )
         else:
-            named = frozenset(chart.surfaces) if surface == EVERY_SURFACE else frozenset([surface])
-            declared[patient, day] = declared.get((patient, day), frozenset()) | named
+            declared[patient, day] = declared.get((patient, day), frozenset()) | {surface}
     return declared
 
 
@@ -349,6 +392,33 @@ def _read_truth(path: Path, problems: list[str]) -> dict[tuple[str, int], TrueVi
     return truth
 
 
+def about(photo: PhotoFile | PhotoResult, problem: str) -> str:
+    """A photograph's problem as a sentence that names its whole place under photos/."""
+    place, name = printable(photo.file), printable(photo.file.rpartition("/")[2])
+    if problem.startswith(("photos/", "patients.csv")):
+        return problem
+    return place + problem.removeprefix(name) if problem.startswith(f"{name} ") else f"{place}: {problem}"
+
+
+def declared_uninvolved(study: Study, patient: str, day: int) -> frozenset[str]:
+    """Surfaces of a visit that are declared free of lesions.
+
+    A surface that was photographed is never covered by a sweeping declaration (``*``, or ``unphotographed =
+    "uninvolved"`` in the protocol), not even when its photograph was refused; only naming it declares it.
+    """
+    declared = study.uninvolved.get((patient, day), frozenset())
+    named = declared - {EVERY_SURFACE}
+    if EVERY_SURFACE not in declared and study.protocol.measure.unphotographed == "unseen":
+        return named
+    photographed = {
+        surface
+        for photo in study.photos
+        if (photo.patient, photo.day) == (patient, day) and photo.shows is not None
+        for surface in photo.shows.surfaces
+    }
+    return named | (frozenset(study.chart.surfaces) - photographed)
+
+
 def missing_views(study: Study, patient: str, day: int, shown: Collection[str]) -> tuple[str, ...]:
     """Planned views of a visit that are still to be taken.
 
@@ -358,8 +428,6 @@ def missing_views(study: Study, patient: str, day: int, shown: Collection[str]) 
     Returns:
         The views of which a surface is neither shown nor declared uninvolved, in the protocol's order.
     """
-    if study.protocol.measure.unphotographed == "uninvolved":
-        return ()
-    settled = {*shown, *study.uninvolved.get((patient, day), ())}
+    settled = {*shown, *declared_uninvolved(study, patient, day)}
     views = study.protocol.views
     return tuple(name for name in study.protocol.planned_views if not settled.issuperset(views[name].surfaces))

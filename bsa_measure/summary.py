@@ -6,7 +6,9 @@ from pathlib import Path
 
 from .course import Healing
 from .endpoint import Call
+from .files import printable, quoted
 from .results import PatientResult, StudyResults, visit_label
+from .study import about
 
 _MOST_LINES = 20
 
@@ -16,23 +18,20 @@ def closing_summary(results: StudyResults, study: Path) -> str:
     counts = results.provenance.counts
     day = results.protocol.endpoint.day
     lines = [
-        f"{counts['photos']} photographs of {counts['patients']} patients: {counts['measured']} measured, "
-        f"{counts['needs_review']} need review, {counts['refused']} refused.",
+        f"{counts['photos']} photographs: {counts['measured']} measured, {counts['needs_review']} measured but to be "
+        f"looked at, {counts['refused']} refused.",
         "",
     ]
     lines += [_patient_line(patient, day) for patient in results.patients]
     human = list(needs_a_human(results))
     if human:
-        lines += ["", "A human has to look at:"]
+        lines += ["", "This needs a human:"]
         lines += [f"  - {sentence}" for sentence in human[:_MOST_LINES]]
         if len(human) > _MOST_LINES:
-            lines.append(f"  ... and {len(human) - _MOST_LINES} more, all listed in the report.")
-    lines += ["", f"Report: {study / 'results' / 'report.html'}"]
-    lines.append(
-        f"Next:  correct what is listed, then run  bsa-measure measure {study}  again; only what changed is redone."
-        if human
-        else "Next:  open the report in a browser."
-    )
+            lines.append(f"  ... and {len(human) - _MOST_LINES} more: see the report.")
+    lines += ["", f"Report:  {study / 'results' / 'report.html'}  (open it in a browser)"]
+    if human:
+        lines.append(f"Next:    correct what you can, then run  bsa-measure measure {quoted(study)}")
     return "\n".join(lines)
 
 
@@ -40,33 +39,34 @@ def needs_a_human(results: StudyResults) -> list[str]:
     """Everything that the program could not settle by itself, a sentence each."""
     sentences = list(results.problems)
     photos = [*results.refused_photos, *(photo for patient in results.patients for photo in patient.photos)]
-    for photo in photos:
-        if photo.status == "refused":
-            sentences += [f"refused: {problem}" for problem in photo.problems]
-        elif photo.status == "needs-review":
-            sentences += [f"{photo.file}: {problem}" for problem in photo.problems]
+    for status in ("refused", "needs-review"):
+        sentences += [about(photo, problem) for photo in photos if photo.status == status for problem in photo.problems]
     for patient in results.patients:
         name = patient.patient.patient
+        present = {visit.day for visit in patient.visits}
         for healing, call in patient.calls:
             if healing.day == results.protocol.endpoint.day:
                 sentences += [f"{name} {visit_label(healing.day)}: {flag}" for flag in call.flags]
-                if call.response == "undetermined":
+                if call.response == "undetermined" and healing.day in present:
                     sentences.append(f"{name} {visit_label(healing.day)}: response undetermined, {call.reason}")
-        present = {visit.day for visit in patient.visits}
         absent = [visit_label(day) for day in patient.missing_views if day not in present]
         if absent:
-            sentences.append(f"{name}: no visit yet on {', '.join(absent)}")
+            sentences.append(f"{name}: no photograph yet of {', '.join(absent)}")
         for day, views in patient.missing_views.items():
             if day in present:
-                sentences.append(f"{name} {visit_label(day)}: no usable photograph of {', '.join(views)}")
+                sentences.append(
+                    f"{name} {visit_label(day)}: no usable photograph of {', '.join(views)}: take it, or list the "
+                    "surfaces in uninvolved.csv if they are free of lesions"
+                )
     return list(dict.fromkeys(sentences))
 
 
 def _patient_line(patient: PatientResult, day: int) -> str:
     healing, call = next(pair for pair in patient.calls if pair[0].day == day)
-    answer = call.response or "no response computed"
+    answer = call.response or f"no response computed, {call.reason}"
     most = "-" if patient.maximum is None else f"{patient.maximum:.1f} % BSA"
-    return f"{patient.patient.patient:<12} maximum {most:<12} {_healed(healing, call)}{visit_label(day)}: {answer}"
+    name = printable(patient.patient.patient)
+    return f"{name:<12} maximum {most:<12} {_healed(healing, call)}{visit_label(day)}: {answer}"
 
 
 def _healed(healing: Healing, call: Call) -> str:

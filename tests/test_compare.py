@@ -9,10 +9,10 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import Result
 from drawing import limb_mask, save_mask, save_photo, skin_photo, write_study
 from typer.testing import CliRunner
 
@@ -75,7 +75,7 @@ def both(made: Path) -> Comparison:
     return compare_readers(made, ["Okafor", "Duval"])
 
 
-def in_this_process(*arguments: object) -> Result:
+def in_this_process(*arguments: object) -> Any:
     """The command without the cost of a new process."""
     return CliRunner().invoke(app, ["compare", *map(str, arguments)])
 

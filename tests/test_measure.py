@@ -212,6 +212,7 @@ def test_ctrl_c_at_any_moment_loses_nothing(study: Path) -> None:
     assert not list(study.rglob("*.part"))
 
 
+@pytest.mark.filterwarnings("default")  # a busy cluster's farewell is not ours to judge
 def test_a_dask_cluster_gives_the_same_tables(study: Path) -> None:
     distributed = pytest.importorskip("distributed", reason="the [cluster] extra is not installed")
     measure(study)
@@ -228,3 +229,32 @@ def test_a_scheduler_that_does_not_answer_gets_a_sentence(study: Path) -> None:
     pytest.importorskip("distributed", reason="the [cluster] extra is not installed")
     with pytest.raises(StudyError, match="No Dask scheduler answers"):
         measure(study, scheduler="tcp://127.0.0.1:9")
+
+
+@pytest.mark.parametrize("sweeping", ["P1,D7,*", ""])
+def test_a_refused_photograph_is_never_declared_healthy_by_a_sweeping_word(study: Path, sweeping: str) -> None:
+    (study / "uninvolved.csv").write_text(f"patient,visit,surface\n{sweeping}\n", encoding="utf-8")
+    if not sweeping:
+        (study / "study.toml").write_text('[measure]\nunphotographed = "uninvolved"', encoding="utf-8")
+    (study / "photos" / "P1" / "D7" / "trunk-anterior.jpg").write_bytes(b"")
+    seven = next(visit for visit in measure(study).patients[0].visits if visit.day == 7)
+    assert [s.surface for s in seven.having("unseen")] == ["trunk-anterior"]
+    with (study / "uninvolved.csv").open("a", encoding="utf-8") as file:
+        file.write("P1,D7,trunk-anterior\n")
+    seven = next(visit for visit in measure(study).patients[0].visits if visit.day == 7)
+    assert seven.having("unseen") == ()
+
+
+def test_earlier_readings_at_another_size_do_not_change_the_result(study: Path) -> None:
+    measure(study)
+    (study / "study.toml").write_text("[measure]\nworking_long_side = 256", encoding="utf-8")
+    measure(study)
+    after = files(study / "results")
+    shutil.rmtree(study / "results")
+    shutil.rmtree(study / "masks")
+    (study / "readings.db").unlink()
+    measure(study)
+    fresh = files(study / "results")
+    assert {name: data for name, data in after.items() if name.endswith((".csv", ".jpg"))} == {
+        name: data for name, data in fresh.items() if name.endswith((".csv", ".jpg"))
+    }

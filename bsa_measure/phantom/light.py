@@ -96,7 +96,7 @@ def lit_share(shadows: Shadows, lamp: int, points: Image, margin: float = 0.012)
     total = np.zeros(len(points), np.float32)
     for one in shadows.maps[lamp]:
         total += one.lit(points, margin)
-    return total / len(shadows.maps[lamp])
+    return np.asarray(total / np.float32(len(shadows.maps[lamp])))
 
 
 def openness(vertices: Floats, faces: NDArray[np.int32], normals: Floats, directions: int = 40) -> Image:

@@ -62,7 +62,7 @@ def _gradient_noise(x: float, y: float, z: float, seed: int) -> float:
     c = _corner(x0 + y1 + z1, fx, fy - 1, fz - 1)
     d = _corner(x1 + y1 + z1, fx - 1, fy - 1, fz - 1)
     far = (a + u * (b - a)) * (1 - v) + (c + u * (d - c)) * v
-    return near + w * (far - near)
+    return float(near + w * (far - near))
 
 
 @numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]

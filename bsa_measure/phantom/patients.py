@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 from numpy.random import Generator
 
 from bsa_measure.chart import load_chart
 
-from .body import body_names, load_body
+from .body import Body, body_names, load_body
 from .disease import Course, Cover, Style, half_time_for, place_cover
 from .skin import Complexion
 
@@ -81,7 +82,7 @@ def draw_patient(
     children = [name for name in names if _age(name) < 18]
     pool = adults if rng.random() < _ADULT_SHARE else children
     drawn_body = pool[int(rng.integers(len(pool)))]
-    shape = load_body(body or drawn_body, subdivisions=0)
+    shape = _shape(body or drawn_body)
     drawn_ita = float(rng.uniform(-60, 68))
     complexion = _complexion(rng, drawn_ita if ita is None else ita, shape.age_years, shape.sex)
     course = _course(rng, largest, healed_d7)
@@ -102,6 +103,11 @@ def draw_patient(
         covers=(),
     )
     return replace(patient, covers=_covers(rng, patient))
+
+
+@cache
+def _shape(name: str) -> Body:
+    return load_body(name, subdivisions=0)
 
 
 def _age(name: str) -> float:
@@ -193,7 +199,7 @@ def _covers(rng: Generator, patient: PhantomPatient) -> tuple[Cover, ...]:
     """Dressings and cream that were still on when the photograph was taken, in about four of ten patients."""
     if rng.random() > 0.4:
         return ()
-    body = load_body(patient.body, subdivisions=0)
+    body = _shape(patient.body)
     surfaces = [s for s in load_chart("lund-browder").surfaces if s.startswith(_COVERABLE)]
     covers = []
     for _ in range(int(rng.integers(1, 5))):

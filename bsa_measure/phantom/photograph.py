@@ -74,10 +74,10 @@ def draw_fault(rng: Generator) -> Fault:
         exposure=float(rng.normal(0, 0.65 if bad[0] else 0.22)),
         balance=(float(1 + warmth), float(1 + green), float(1 - warmth)),
         contrast=float(rng.uniform(0.15, 0.8)),
-        defocus=float(rng.uniform(1.5, 3.0) if bad[2] else rng.uniform(0.35, 0.8)),
+        defocus=float(rng.uniform(1.5, 3.0) if bad[2] else rng.uniform(0.4, 1.0)),
         shake=(float(rng.uniform(3, 8) if bad[3] else rng.uniform(0, 0.8)), float(rng.uniform(0, 180))),
         noise=float(rng.uniform(0.8, 5.0)),
-        sharpening=float(rng.uniform(0.0, 0.9)),
+        sharpening=float(rng.uniform(0.0, 0.55)),
         quality=int(rng.integers(68, 96)),
         orientation=int(rng.choice([1, 3, 6, 8], p=[0.7, 0.06, 0.14, 0.10])),
         located=bool(rng.random() < 0.3),
@@ -97,9 +97,9 @@ def develop(exposure: Exposure, fault: Fault, day: int, rng: Generator) -> Photo
     skin = surface > 0
     luminance = light @ np.array([0.2126, 0.7152, 0.0722], np.float32)
     # The camera exposes for the middle of the scene and saves the brightest parts.
-    level = 0.6 * float(np.median(luminance[skin])) + 0.4 * float(luminance.mean()) if skin.any() else 0.3
+    level = 0.45 * float(np.median(luminance[skin])) + 0.55 * float(luminance.mean()) if skin.any() else 0.3
     bright = float(np.quantile(luminance, 0.97))
-    gain = min(0.30 / max(level, 1e-3), 1.15 / max(bright, 1e-3)) * 2.0**fault.exposure
+    gain = min(0.26 / max(level, 1e-3), 1.0 / max(bright, 1e-3)) * 2.0**fault.exposure
     light = light * (gain * np.array(fault.balance, np.float32))
     light = _blur(light, fault, long_side)
     rows, columns = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j].astype(np.float32)
@@ -126,7 +126,7 @@ def _near(values: Image, long_side: int) -> Image:
 
 
 def _blur(light: Image, fault: Fault, long_side: int) -> Image:
-    light = cv2.GaussianBlur(light, (0, 0), max(0.45, fault.defocus * long_side / 1000 * 0.6))
+    light = cv2.GaussianBlur(light, (0, 0), max(0.55, fault.defocus * long_side / 1000 * 0.6))
     length = fault.shake[0] * long_side / 1000
     if length >= 1:
         size = int(np.ceil(length)) | 1
@@ -187,7 +187,8 @@ def _ruler(rng: Generator) -> Image:
     for number in range(0, 5):
         cv2.putText(ink, str(number), (4 + number * 100, 50), cv2.FONT_HERSHEY_SIMPLEX, 0.55, 0, 1, cv2.LINE_AA)
     paper = (0.81, 0.77, 0.30) if rng.random() < 0.3 else (0.85, 0.85, 0.85)
-    return 0.03 + (ink[..., None] / np.float32(255)) * (np.array(paper, np.float32) - 0.03)
+    shade = (ink[..., None] / 255).astype(np.float32)
+    return np.asarray(0.03 + shade * (np.array(paper, np.float32) - np.float32(0.03)), np.float32)
 
 
 def _card(rng: Generator) -> Image:

@@ -13,9 +13,11 @@ from bsa_measure.tissue import Tissue
 
 from .body import Body
 from .disease import Disease
-from .figure import CLOTH, HAIR, SKIN, Figure
+from .drape import drape
+from .figure import CLOTH, GLOVE, HAIR, SKIN, Figure
+from .hair import draw_hairs
 from .lesion_look import paint
-from .light import Lighting, cast_shadows, glossy, lit_share
+from .light import Lighting, Shadows, cast_shadows, glossy, lit_share
 from .noise import fbm
 from .raster import Buffers, Camera, rasterize
 from .room import Room, paint_room
@@ -44,6 +46,13 @@ class Exposure:
     depth: Image
 
 
+def _rest_of_the_body(own: NDArray[np.bool_], buffers: Buffers, figure: Figure, hair_is_own: bool) -> NDArray[np.bool_]:
+    """(height, width) the patient's skin, hair and clothes that the photograph is not about."""
+    kind = figure.material[np.maximum(buffers.face, 0)]
+    helper = buffers.face >= figure.own_faces
+    return (buffers.face >= 0) & ~own & ~helper & ~(hair_is_own & (kind == HAIR))
+
+
 def expose(
     body: Body,
     figure: Figure,
@@ -54,9 +63,15 @@ def expose(
     camera: Camera,
     lighting: Lighting,
     room: Room,
+    bared: tuple[int, ...],
     rng: Generator,
 ) -> Exposure:
-    """Render one photograph. ``rng`` decides only where soft light is sampled and where hairs grow."""
+    """Render one photograph.
+
+    Args:
+        bared: numbers of the chart surfaces that stay free of the sheet over the rest; empty for no sheet.
+        rng: decides where soft light is sampled, where hairs grow and how cloth falls.
+    """
     buffers = rasterize(figure.vertices, figure.faces, camera)
     seed = int(rng.integers(1 << 30))
     shadows = cast_shadows(figure.vertices, figure.faces, lighting, rng)
@@ -88,20 +103,35 @@ def expose(
         found, numbers = _skin(body, traits, complexion, disease, day, face[on_skin], weights[on_skin], look, on_skin)
         tissue[pixels[on_skin]] = found
         surface[pixels[on_skin]] = numbers
-    for kind in (HAIR, CLOTH):
-        index = np.flatnonzero(material == kind)
-        if len(index):
-            (_hair if kind == HAIR else _cloth)(place[index], look, index, complexion, room, seed)
+    on_hair, on_cloth = np.flatnonzero(material == HAIR), np.flatnonzero(material == CLOTH)
+    if len(on_hair):
+        _hair(place[on_hair], look, on_hair, complexion, seed)
+    if len(on_cloth):
+        _cloth(place[on_cloth], look, on_cloth, seed)
+
+    on_glove = np.flatnonzero(material == GLOVE)
+    if len(on_glove):
+        _glove(place[on_glove], look, on_glove, seed)
 
     relief = np.zeros(height * width, np.float32)
     relief[pixels] = look.height
     bent = _bend(normal, place, pixels, relief.reshape(height, width), buffers, material)
-    color, shine = _shade(look, bent, normal, place, opened, camera, lighting, shadows)
+    color, shine = _shade(look, bent, normal, place, opened, camera, lighting, shadows, room)
     color = _scatter(color, look.albedo, pixels, (height, width), camera, float(np.median(buffers.depth[shown])))
     flat = light.reshape(-1, 3)
     flat[pixels] = color + shine
+    hairy = draw_hairs(light, tissue.reshape(height, width), buffers, body, traits, complexion, camera, rng)
+    hidden = hairy.ravel() > 0.5
     gloss = np.zeros(height * width, np.float32)
     gloss[pixels] = shine @ np.array([0.2126, 0.7152, 0.0722], np.float32)
+    if bared:
+        own = np.isin(surface, bared).reshape(height, width)
+        other = _rest_of_the_body(own, buffers, figure, hair_is_own=1 in bared or 2 in bared)
+        sheet = drape(light, own, other, buffers, camera, lighting, rng).ravel()
+        hidden |= sheet
+        gloss[sheet] = 0
+    tissue[hidden] = Tissue.BACKGROUND
+    surface[hidden] = 0
     return Exposure(
         light,
         tissue.reshape(height, width),
@@ -120,7 +150,7 @@ def _at(values: Image, corners: NDArray[np.int32], weights: Image) -> Image:
 
 
 def _unit(vectors: Image) -> Image:
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
+    return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9))
 
 
 def _skin(
@@ -153,6 +183,10 @@ def _skin(
     return np.where(eye, np.uint8(Tissue.BACKGROUND), findings.visible), numbers
 
 
+# Brows and lashes grey later than the scalp.
+_DARKEST_BROW = (0.11, 0.085, 0.065)
+
+
 def _stubble(rest: Image, local: Traits, complexion: Complexion, skin: Look) -> None:
     """Shaved scalp and eyebrows: hair too short to be a surface of its own."""
     share = 0.8 * np.clip(local.brow * 1.5, 0, 1)
@@ -160,7 +194,9 @@ def _stubble(rest: Image, local: Traits, complexion: Complexion, skin: Look) -> 
         share = np.maximum(share, 0.55 * np.clip((local.scalp - 0.3) * 2.5, 0, 1))
     strands = fbm(rest * np.array([1.0, 1.0, 0.35], np.float32), 900, 2, complexion.seed + 20)
     share = np.clip(share * (0.9 + 0.9 * strands), 0, 0.95)[:, None]
-    skin.albedo[:] = skin.albedo * (1 - share) + np.array(complexion.hair, np.float32) * share
+    skin.albedo[:] = (
+        skin.albedo * (1 - share) + np.minimum(np.array(complexion.hair), _DARKEST_BROW).astype(np.float32) * share
+    )
 
 
 def _eyes(rest: Image, body: Body, skin: Look, index: NDArray[np.intp]) -> None:
@@ -174,21 +210,34 @@ def _eyes(rest: Image, body: Body, skin: Look, index: NDArray[np.intp]) -> None:
         skin.roughness[where], skin.gloss[where] = 0.12, 1.0
 
 
-def _hair(place: Image, look: Look, index: NDArray[np.intp], complexion: Complexion, room: Room, seed: int) -> None:
+def _hair(place: Image, look: Look, index: NDArray[np.intp], complexion: Complexion, seed: int) -> None:
     strands = fbm(place * np.array([1.0, 1.0, 0.16], np.float32), 420, 3, seed + 31, gain=0.7)
     locks = fbm(place, 45, 3, seed + 32)
-    look.albedo[index] = (
-        np.array(complexion.hair, np.float32) * np.clip(1 + 0.7 * strands + 0.4 * locks, 0.2, 2)[:, None]
-    )
+    shades = np.clip(1 + 0.7 * strands + 0.4 * locks, 0.2, 2)
+    look.albedo[index] = np.outer(shades, np.array(complexion.hair, np.float32))
     look.roughness[index] = 0.45 + 0.1 * strands
     look.gloss[index] = 0.5
     look.height[index] = 0.0012 * strands + 0.003 * locks
 
 
-def _cloth(place: Image, look: Look, index: NDArray[np.intp], complexion: Complexion, room: Room, seed: int) -> None:
+_GLOVES = ((0.07, 0.14, 0.36), (0.15, 0.10, 0.32), (0.62, 0.60, 0.55), (0.03, 0.03, 0.035), (0.10, 0.28, 0.33))
+
+
+def _glove(place: Image, look: Look, index: NDArray[np.intp], seed: int) -> None:
+    color = np.array(_GLOVES[seed % len(_GLOVES)], np.float32)
+    creases = fbm(place, 60, 3, seed + 41, ridged=True)
+    look.albedo[index] = color * (1 + 0.1 * (creases - 0.5))[:, None]
+    look.roughness[index] = 0.36
+    look.gloss[index] = 0.6
+    look.height[index] = 0.0012 * creases
+
+
+_FABRICS = ((0.75, 0.77, 0.80), (0.40, 0.55, 0.68), (0.55, 0.68, 0.60), (0.13, 0.16, 0.22), (0.70, 0.60, 0.62))
+
+
+def _cloth(place: Image, look: Look, index: NDArray[np.intp], seed: int) -> None:
     rng = np.random.default_rng(seed)
-    color = np.array([(0.75, 0.77, 0.80), (0.40, 0.55, 0.68), (0.55, 0.68, 0.60), (0.13, 0.16, 0.22), (0.7, 0.6, 0.62)])
-    chosen = color[int(rng.integers(len(color)))].astype(np.float32)
+    chosen = np.array(_FABRICS[int(rng.integers(len(_FABRICS)))], np.float32)
     folds = fbm(place * np.array([1.6, 1.6, 0.6], np.float32), 16, 3, seed + 33, ridged=True)
     weave = fbm(place, 700, 1, seed + 34)
     dots = np.zeros(len(place), np.float32)
@@ -237,7 +286,8 @@ def _shade(
     opened: Image,
     camera: Camera,
     lighting: Lighting,
-    shadows: object,
+    shadows: Shadows,
+    room: Room,
 ) -> tuple[Image, Image]:
     """Diffuse irradiance (N, 3) and gloss (N, 3)."""
     to_eye = _unit(camera.eye.astype(np.float32) - place)
@@ -245,13 +295,17 @@ def _shade(
     # Light that skin throws on skin is red, where the room's light does not reach.
     bounce = (1 - opened) * opened
     irradiance = irradiance + bounce[:, None] * look.albedo.mean() * np.array([0.55, 0.30, 0.24], np.float32)
+    # Sheets and walls throw light on what turns away from the camera.
+    behind = np.clip(0.8 - (normal * to_eye).sum(axis=1), 0, 1) * opened
+    lamps = np.sum([lamp.color for lamp in lighting.lamps], axis=0) + lighting.ambient
+    irradiance = irradiance + behind[:, None] * (0.35 * lamps * np.array(room.color)).astype(np.float32)
     shine = np.zeros_like(irradiance)
     wrap = np.array([0.16, 0.06, 0.03], np.float32)
     for number, lamp in enumerate(lighting.lamps):
         towards = np.array(lamp.towards, np.float32)
         color = np.array(lamp.color, np.float32)
         # Points move out by a little so that the mesh does not shade itself.
-        visible = lit_share(shadows, number, place + 0.004 * normal)  # type: ignore[arg-type]
+        visible = lit_share(shadows, number, place + 0.004 * normal)
         cosine = bent @ towards
         irradiance += color * visible[:, None] * np.clip((cosine[:, None] + wrap) / (1 + wrap), 0, None)
         _, gloss = glossy(bent, to_eye, towards, look.roughness, lamp.spread)
@@ -264,8 +318,8 @@ def _shade(
         shine += (fall * gloss * look.gloss)[:, None]
     # What the room mirrors in wet skin, strongest at grazing angles.
     grazing = 0.03 + 0.5 * (1 - np.clip((bent * to_eye).sum(axis=1), 0, 1)) ** 5
-    room = (opened * grazing * look.gloss * np.clip(1 - look.roughness, 0, 1))[:, None]
-    shine += room * np.array(lighting.ambient, np.float32)
+    mirrored = (opened * grazing * look.gloss * np.clip(1 - look.roughness, 0, 1))[:, None]
+    shine += mirrored * np.array(lighting.ambient, np.float32)
     return irradiance.astype(np.float32), np.minimum(shine, 3.0).astype(np.float32)
 
 

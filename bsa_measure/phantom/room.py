@@ -118,16 +118,13 @@ def paint_room(room: Room, camera: Camera, lighting: Lighting, shadows: Shadows,
             local = across + 0.01 * fbm(across, 6, 2, room.seed + 9)[:, None]
             on_pad = (np.abs(local) < np.array([0.34, 0.30, 0.34], np.float32)).all(axis=1).reshape(shape)
             color[on_pad] = color[on_pad] * 0.25 + np.array([0.28, 0.46, 0.62], np.float32) * 0.75
-        stains = smoothstep(0.38, 0.6, fbm(across, 6, 4, room.seed + 10)).reshape(shape)
-        color *= (1 - stains[..., None] * np.array([0.10, 0.25, 0.30], np.float32) * (room.seed % 3 == 0)).astype(
-            np.float32
-        )
+        if room.seed % 3 == 0:
+            stains = smoothstep(0.38, 0.6, fbm(across, 6, 4, room.seed + 10)).reshape(*shape, 1)
+            color *= (1 - stains * np.array([0.10, 0.25, 0.30])).astype(np.float32)
     else:
         color *= (1 + 0.06 * fbm(across, 2.5, 3, room.seed + 11)).reshape(shape)[..., None]
-    if room.normal[2] > 0.9:
-        outside = np.abs(across[:, 0]).reshape(shape) > room.half_width
-    else:
-        outside = far
+    on_bed = room.normal[2] > 0.9
+    outside = np.abs(across[:, 0]).reshape(shape) > room.half_width if on_bed else far
     clutter = _clutter(shape, room)
     color[outside] = clutter[outside]
 
@@ -148,6 +145,7 @@ def paint_room(room: Room, camera: Camera, lighting: Lighting, shadows: Shadows,
     out = color * light_in
     soft = cv2.GaussianBlur(out, (0, 0), small.width / 170)
     out = np.where(outside[..., None], soft, out)
+    out = cv2.GaussianBlur(out, (0, 0), 0.7)
     return np.asarray(cv2.resize(out, (camera.width, camera.height), interpolation=cv2.INTER_CUBIC).clip(0), np.float32)
 
 
@@ -159,11 +157,11 @@ def _clutter(shape: tuple[int, int], room: Room) -> Image:
     picture[:] = np.array(room.beyond, np.float32)
     picture *= np.linspace(1.1, 0.7, height, dtype=np.float32)[:, None, None]
     for _ in range(int(rng.integers(3, 10))):
-        gray = rng.uniform(0.02, 0.75)
-        tint = gray * (1 + rng.normal(0, 0.22, 3))
+        gray = rng.uniform(0.05, 1.0) ** 2 * 0.6
+        tint = gray * (1 + rng.normal(0, 0.09, 3))
         x, y = rng.uniform(-0.1, 1, 2) * (width, height)
         w, h = (rng.uniform(0.02, 0.5), rng.uniform(0.02, 0.6)) * np.array([width, height])
         turn = rng.normal(0, 12)
         box = cv2.boxPoints(((float(x), float(y)), (float(w), float(h)), float(turn))).astype(np.int32)
         cv2.fillConvexPoly(picture, box, tuple(float(v) for v in np.clip(tint, 0.01, 0.9)))
-    return np.asarray(cv2.GaussianBlur(picture, (0, 0), width / 130), np.float32)
+    return np.asarray(cv2.GaussianBlur(picture, (0, 0), width / 75), np.float32)

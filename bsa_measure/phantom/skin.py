@@ -23,8 +23,8 @@ MELANIN = np.array([0.45, 0.75, 1.05], np.float32)
 
 # b* and a* along the tones, read off published colorimetry of unexposed skin in broad strokes; L* follows from the ITA.
 _ITA = (-65.0, -30.0, 0.0, 28.0, 41.0, 55.0, 72.0)
-_B = (8.0, 15.0, 19.0, 18.0, 16.5, 14.0, 9.5)
-_A = (7.0, 10.5, 12.5, 11.5, 10.0, 8.5, 7.0)
+_B = (12.0, 17.0, 19.5, 18.0, 16.5, 14.0, 9.5)
+_A = (8.5, 11.5, 12.5, 11.5, 10.0, 8.5, 7.0)
 
 
 def tone_color(ita_degrees: float) -> Floats:
@@ -117,9 +117,8 @@ def healthy_skin(points: Points, traits: Traits, complexion: Complexion) -> Look
     melanin = mottle * (0.13 * fbm(points, 14, 4, seed + 1, gain=0.6) + 0.09 * fbm(points, 140, 3, seed + 2, gain=0.6))
     patches = fbm(points, 24, 4, seed + 3, gain=0.6)
     fine = fbm(points, 330, 2, seed + 4)
-    blood = (
-        mottle * complexion.blush * (0.20 * patches + 0.16 * np.maximum(fbm(points, 75, 3, seed + 5), 0) + 0.07 * fine)
-    )
+    webs = np.maximum(fbm(points, 75, 3, seed + 5), 0)
+    blood = mottle * complexion.blush * (0.20 * patches + 0.16 * webs + 0.07 * fine)
     blood += complexion.blush * (1 - 0.5 * dark) * (0.32 * traits.flush + 0.22 * traits.palm)
     melanin -= complexion.tanned * traits.covered
     melanin -= 1.35 * dark * traits.palm

@@ -19,7 +19,7 @@ from bsa_measure.results import visit_label
 
 from .body import Body, load_body, vertex_normals
 from .disease import Disease
-from .figure import body_traits, dress
+from .figure import body_traits, dress, with_helper
 from .light import draw_lighting, openness
 from .patients import PhantomPatient, draw_patient, generator
 from .photograph import Fault, Photograph, develop, draw_fault
@@ -31,12 +31,16 @@ from .views import aim_camera, body_axes, draw_aim, seen_share, surface_numbers,
 
 VISITS = (-2, 0, 5, 7, 10, 15)
 LONG_SIDE = 1024
+# How many photographs are taken with a sheet over the rest of the body, as the standard views ask for.
+_DRAPED = 0.85
+# How many photographs show somebody's gloved hand.
+_HELPED = 0.12
 Progress = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True)
 class PhantomStudy:
-    """What :func:`generate` has made: the folder, the patients, how many photographs are new and how many were there."""
+    """What :func:`generate` has made: the folder, the patients, how many photographs are new and how many were kept."""
 
     folder: Path
     patients: tuple[PhantomPatient, ...]
@@ -81,7 +85,12 @@ def photograph(
     room = draw_room(rng, camera, body.vertices, body.pose.startswith(("lying", "prone")), framed)
     clothed = _clothes(view, patient, rng)
     figure = dress(body, sitter.traits, patient.complexion, clothed, int(rng.integers(1 << 29)), sitter.open_skin(body))
-    exposure = expose(body, figure, sitter.traits, patient.complexion, sitter.disease, day, camera, lighting, room, rng)
+    if rng.random() < _HELPED:
+        figure = with_helper(figure, camera, framed, rng)
+    bared = tuple(surface_numbers(view_surfaces(view))) if rng.random() < _DRAPED else ()
+    exposure = expose(
+        body, figure, sitter.traits, patient.complexion, sitter.disease, day, camera, lighting, room, bared, rng
+    )
     drawn = draw_fault(rng)
     return develop(exposure, drawn if fault is None else fault, day, rng)
 
@@ -106,30 +115,29 @@ def _pose(sitter: Sitter, view: str, rng: np.random.Generator, aim: Callable[[Bo
     return best[1], best[2]
 
 
-_GARMENTS = {
-    "trousers": ("buttock-left", "buttock-right", "genitalia", "thigh-left-anterior", "thigh-left-posterior",
-                 "thigh-right-anterior", "thigh-right-posterior"),
-    "briefs": ("buttock-left", "buttock-right", "genitalia"),
-    "shirt": ("trunk-anterior", "trunk-posterior", "upper-arm-left-anterior", "upper-arm-left-posterior",
-              "upper-arm-right-anterior", "upper-arm-right-posterior"),
-    "vest": ("trunk-anterior", "trunk-posterior"),
-}  # fmt: skip
-# What a garment must not touch: the part itself, and what borders on it closely.
-_KEEP_CLEAR = {"trunk": ("shirt", "vest"), "head": ("shirt",), "arm": ("shirt", "vest"), "upper": ("shirt", "vest"),
-               "lower": ("trousers",), "thigh": ("trousers", "briefs"), "buttocks": ("trousers", "briefs"),
-               "buttock": ("trousers", "briefs"), "genitalia": ("trousers", "briefs")}  # fmt: skip
+# Clothes that leave the photographed part free, by the first word of the view; the first group or none, and so on.
+_WARDROBE = {
+    "head": (("shirt", "top"),),
+    "trunk": (("briefs", "trousers"),),
+    "arm": (("briefs", "trousers"), ("top",)),
+    "upper": (("briefs", "trousers"), ("top",)),
+    "forearm": (("briefs", "trousers"), ("shirt", "top")),
+    "hand": (("briefs", "trousers"), ("shirt", "top")),
+    "lower": (("briefs",), ("shirt", "top")),
+    "thigh": (("briefs",), ("shirt", "top")),
+    "leg": (("briefs", "trousers"), ("shirt", "top")),
+    "feet": (("briefs", "trousers"), ("shirt", "top")),
+    "foot": (("briefs", "trousers"), ("shirt", "top")),
+    "buttocks": (("top",),),
+    "buttock": (("top",),),
+    "genitalia": (("top",),),
+    "neck": (("briefs", "trousers"), ("top",)),
+}
 
 
 def _clothes(view: str, patient: PhantomPatient, rng: np.random.Generator) -> tuple[str, ...]:
-    forbidden = _KEEP_CLEAR.get(view.split("-")[0], ())
-    shown = set(view_surfaces(view))
-    worn: set[str] = set()
-    for names in (("trousers", "briefs"), ("shirt", "vest")):
-        if rng.random() < patient.gowned:
-            allowed = [n for n in names if n not in forbidden and not shown & set(_GARMENTS[n])]
-            if allowed:
-                worn |= set(_GARMENTS[allowed[int(rng.integers(len(allowed)))]])
-    return tuple(sorted(worn))
+    groups = _WARDROBE[view.split("-")[0]]
+    return tuple(group[int(rng.integers(len(group)))] for group in groups if rng.random() < patient.gowned)
 
 
 def generate(

@@ -40,7 +40,7 @@ class Split:
         """Values (V, n) on the coarse vertices to values (V + E + Q, n) on the fine ones.
 
         Catmull E, Clark J. Recursively generated B-spline surfaces on arbitrary topological meshes.
-        Computer-Aided Design 1978;10:350-355. A vertex on a border (the lips, the lids) moves along the border only.
+        Computer-Aided Design 1978;10:350-355. A vertex on a border (the lids) moves along the border only.
         """
         inner = self.edge_quads[:, 0] != self.edge_quads[:, 1]
         of_quads = field[self.quads].mean(axis=1)

@@ -48,10 +48,10 @@ def draw_aim(rng: Generator) -> Aim:
     """A phone's or compact camera's field of view, and a careful but human hand: 68 % within 5°, none beyond 15°."""
     field = float(rng.choice([36.0, 42.0, 50.0, 58.0], p=[0.3, 0.3, 0.25, 0.15]) * rng.uniform(0.95, 1.05))
     tilt = np.clip(rng.normal(0, 4.5, 2), -15, 15)
-    shift = np.clip(rng.normal(0, 0.02, 2), -0.06, 0.06)
+    shift = np.clip(rng.normal(0, 0.012, 2), -0.04, 0.04)
     return Aim(
         field,
-        float(rng.uniform(0.74, 0.93)),
+        float(rng.uniform(0.85, 0.96)),
         (float(tilt[0]), float(tilt[1])),
         float(np.clip(rng.normal(0, 2.5), -8, 8)),
         (float(shift[0]), float(shift[1])),

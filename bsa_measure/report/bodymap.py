@@ -75,11 +75,13 @@ def body_map_svg(
     """
     surfaces = [_surface(name, values.get(name), scale, numbers, shared_outlines) for name in outlines()]
     heavy = "".join(
-        f'<path d="{_path(name)}" fill="none" stroke="#1a1a1a" stroke-width="2.4"/>' for name in sorted(highlight)
+        f'<path d="{_path(name)}" fill="none" stroke="#1a1a1a" stroke-width="2.4" stroke-linejoin="round"/>'
+        for name in sorted(highlight & outlines().keys())
     )
     lines = _use("details") if shared_outlines else _details_svg()
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="body-map" role="img" viewBox="0 0 {WIDTH} '
+        '<svg xmlns="http://www.w3.org/2000/svg" class="body-map" role="img" font-family="system-ui, sans-serif" '
+        f'viewBox="0 0 {WIDTH} '
         f'{HEIGHT + _CAPTION_HEIGHT:g}"><title>{escaped(title)}</title>'
         f'<g stroke="{_LINE}" stroke-width=".8" stroke-linejoin="round">{"".join(surfaces)}</g>'
         f"{lines}{heavy}{_captions()}</svg>"
@@ -221,7 +223,7 @@ def _captions() -> str:
         f'<text class="ink" x="{x:g}" y="{HEIGHT + 17:g}" font-size="13" text-anchor="middle">{text}</text>'
         for x, text in ((front, "Front"), (back, "Back"))
     )
-    return f'<g fill="#3a3632" font-family="system-ui, sans-serif">{marks}{names}</g>'
+    return f'<g fill="#3a3632">{marks}{names}</g>'
 
 
 @cache

@@ -91,6 +91,7 @@ class VisitCard:
     detached_interval: str
     reepithelialised: str
     true_detached: str
+    true_reepithelialised: str
     small_map: str
     small_covered_map: str
     large_map: str
@@ -102,6 +103,7 @@ class VisitCard:
     unseen_weight: str
     photos: tuple[PhotoCard, ...]
     summary: str
+    total: str
     is_the_call: bool
 
 
@@ -122,7 +124,7 @@ class PatientCard:
     to_do: tuple[str, ...]
     course: str
     visits: tuple[VisitCard, ...]
-    has_truth: bool
+    absent: tuple[str, ...]
 
 
 def patient_cards(results: StudyResults, pictures: Mapping[str, str]) -> tuple[PatientCard, ...]:
@@ -217,7 +219,7 @@ def _patient_card(
             result.visits, protocol, title=f"Course of {name}: % of the body surface over the study days", truth=truth
         ),
         visits=visits,
-        has_truth=bool(truth),
+        absent=tuple(visit.day for visit in visits if not visit.measured),
     )
 
 
@@ -298,14 +300,16 @@ def _sentence(found: Healing, called: Call, rule: Endpoint) -> str:
         return "No detachment was observed up to this day, so no response is computed."
     if measure is None:
         return "No call is possible: no detachment was seen, but part of the skin is hidden or not photographed."
-    value = f"At {day}, {percent(measure.point, threshold)} % of the maximal detached skin is {what}"
+    value = f"At {day}, {percent(measure.point, threshold)}\u00a0% of the maximal detached skin is {what}"
     if called.response == "yes":
-        return f"{value}: a response takes {threshold:g} %, which is reached even if all hidden skin is detached."
+        return f"{value}: a response takes {threshold:g}\u00a0%, which is reached even if all hidden skin is detached."
     if called.response == "no":
-        return f"{value}: a response takes {threshold:g} %, which is not reached even if all hidden skin is healthy."
+        return (
+            f"{value}: a response takes {threshold:g}\u00a0%, which is not reached even if all hidden skin is healthy."
+        )
     return (
-        f"{value}, but hidden skin leaves {interval(measure, threshold)} % open, on both sides of {threshold:g} %: "
-        "a person decides."
+        f"{value}, but hidden skin leaves {interval(measure, threshold)}\u00a0% open, on both sides of "
+        f"{threshold:g}\u00a0%: a person decides."
     )
 
 
@@ -317,16 +321,14 @@ def _arithmetic(found: Healing, rule: Endpoint) -> list[tuple[str, str]]:
     day, d, m = day_label(found.day), found.detached, found.maximum
     decimals = ratio_decimals(d.point, m, lambda part, whole: 100 * (1 - part / whole), threshold)
     lines = [("Maximum M", f"{_maximum_words(found, rule, decimals)}")]
-    lines.append(
-        (f"Detached at {day}, D", f"{d.point:.{decimals}f} % BSA; hidden skin leaves {interval(d, decimals=2)}")
-    )
+    lines.append((f"Detached at {day}, D", f"{d.point:.{decimals}f} % BSA, possible {interval(d, decimals=2)}"))
     if found.healed is not None:
         h = found.healed
         lines.append(
             (
                 "Healed H",
-                f"100 × (1 − {d.point:.{decimals}f} / {m:.{decimals}f}) = {percent(h.point, threshold, decimals=2)} %; "
-                f"{interval(h, threshold)}",
+                f"100 × (1 − {d.point:.{decimals}f} / {m:.{decimals}f}) = {percent(h.point, threshold, decimals=2)} %, "
+                f"possible {interval(h, threshold)}",
             )
         )
     if found.reepithelialised is not None and found.reepithelialised_bsa is not None:
@@ -335,12 +337,12 @@ def _arithmetic(found: Healing, rule: Endpoint) -> list[tuple[str, str]]:
         lines.append(
             (
                 "Re-epithelialised R",
-                f"100 × {e.point:.{decimals}f} / {m:.{decimals}f} = {percent(r.point, threshold, decimals=2)} %; "
-                f"{interval(r, threshold)}",
+                f"100 × {e.point:.{decimals}f} / {m:.{decimals}f} = {percent(r.point, threshold, decimals=2)} %, "
+                f"possible {interval(r, threshold)}",
             )
         )
     letter = "H" if rule.numerator == "decline" else "R"
-    lines.append(("Rule", f"response when {letter} is at least {threshold:g} %, the whole interval included"))
+    lines.append(("Rule", f"response when {letter}, and all of its possible range, is at least {threshold:g} %"))
     return lines
 
 
@@ -419,6 +421,9 @@ def _visit_card(
         detached_interval=interval(detached),
         reepithelialised=percent(covered.point if covered else None),
         true_detached=percent(true.detached, decimals=2) if true else "",
+        true_reepithelialised=percent(true.reepithelialised, decimals=2)
+        if true and true.reepithelialised is not None
+        else "",
         small_map=_map(visit, name, "detached", numbers=False),
         small_covered_map=_map(visit, name, "reepithelialised", numbers=False),
         large_map=_map(visit, name, "detached", numbers=True),
@@ -429,6 +434,7 @@ def _visit_card(
         unseen=tuple(surface_title(s.surface) for s in unseen),
         unseen_weight=percent(sum(s.weight for s in unseen)),
         photos=tuple(photo_cards(photos, results, pictures)),
+        total=percent(detached.point if detached else None, decimals=2),
         summary=_visit_summary(photos, len(result.missing_views.get(day, ())), unseen),
         is_the_call=day == results.protocol.endpoint.day,
     )
@@ -513,8 +519,8 @@ def _photo_card(photo: PhotoResult, protocol: Protocol, chart: Chart, pictures: 
             findings.append(f"{surface_title(surface)}: nothing assessable")
         else:
             covered = areas.reepithelialised_fraction or 0.0
-            text = f"{surface_title(surface)}: {percent(100 * fraction)} % detached"
-            findings.append(text + (f", {percent(100 * covered)} % re-epithelialised" if covered else ""))
+            text = f"{surface_title(surface)}: {percent(100 * fraction)}\u00a0% detached"
+            findings.append(text + (f", {percent(100 * covered)}\u00a0% re-epith." if covered else ""))
     return PhotoCard(
         title=view.title if view is not None and view.title else photo.view,
         view=photo.view,

@@ -199,7 +199,8 @@ class _Plot:
 
     def _response_line(self) -> str:
         """A step line: M(t) changes only on the day of a visit."""
-        levels = response_levels(self.visits, self.rule, range(self.first, self.last + 1))
+        days = sorted({self.first, *(visit.day for visit in self.known)})
+        levels = response_levels(self.visits, self.rule, days)
         if not levels:
             return ""
         right = _WIDTH - _RIGHT
@@ -218,14 +219,17 @@ class _Plot:
             for i, level in enumerate(levels)
             if i == 0 or level.level != levels[i - 1].level
         )
-        y = self.y(levels[-1].level)
+        # The number that is written is the one that decides the call; later maxima may move the line on.
+        at_call = next((level for level in reversed(levels) if level.day <= self.rule.day), levels[0])
+        y = self.y(at_call.level)
         word = "≤" if decline else "≥"
         return (
             f'<path class="target" d="{area}" fill="#0072b2" fill-opacity=".12"/>'
             f"<g><title>response line, {share:g} % of the maximum: {hints}</title>"
             f'<path class="limit" d="{path}" fill="none" stroke="#0072b2" stroke-width="1.4"/></g>'
-            f'<text class="limit-text" x="{right + 8}" y="{y - 1:.1f}" fill="#005a8c">response:'
-            f'<tspan x="{right + 8}" dy="12">{word} {percent(levels[-1].level, decimals=2)} % BSA</tspan></text>'
+            f'<text class="limit-text" x="{right + 8}" y="{y - 1:.1f}" fill="#005a8c">response at '
+            f'{day_label(self.rule.day)}:<tspan x="{right + 8}" dy="12">{word} '
+            f"{percent(at_call.level, decimals=2)} % BSA</tspan></text>"
         )
 
     def _band(self) -> str:
@@ -243,7 +247,7 @@ class _Plot:
             return (
                 f'<path class="detached" d="M{x:.1f} {low:.1f}V{high:.1f}M{x - 3:.1f} {low:.1f}h6'
                 f'M{x - 3.5:.1f} {high + 5:.1f}L{x:.1f} {high:.1f}L{x + 3.5:.1f} {high + 5:.1f}" {stroke}/>'
-                f'<text class="soft" x="{x:.1f}" y="{high - 4:.1f}" text-anchor="middle" font-size="9" '
+                f'<text class="soft" x="{x:.1f}" y="{high - 4:.1f}" text-anchor="middle" font-size="10" '
                 f'fill="#5f5a55">to {percent(extent.high)}</text>'
             )
         return (
@@ -255,8 +259,8 @@ class _Plot:
         x, y = self.x(day), self.y(0)
         return (
             f"<g><title>{day_label(day)}: planned, no measured photograph</title>"
-            f'<path class="missing" d="M{x - 4:.1f} {y - 9:.1f}l8 8m0 -8l-8 8" stroke="#6b655f" stroke-width="1.8"/>'
-            f'<text class="soft" x="{x:.1f}" y="{y - 13:.1f}" text-anchor="middle" font-size="9" fill="#5f5a55">'
+            f'<path class="missing" d="M{x - 4:.1f} {y - 10:.1f}l8 8m0 -8l-8 8" stroke="#6b655f" stroke-width="1.8"/>'
+            f'<text class="soft" x="{x:.1f}" y="{y + 27:.1f}" text-anchor="middle" font-size="10" fill="#5f5a55">'
             "missing</text></g>"
         )
 

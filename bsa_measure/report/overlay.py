@@ -36,8 +36,8 @@ def draw_overlay(pixels: Pixels, labels: Pixels, *, long_side: int = 1024) -> Pi
     drawn = _resized(pixels, height, width)
     classes = labels
     if labels.shape != (height, width):
-        classes = cv2.resize(labels, (width, height), interpolation=cv2.INTER_NEAREST).astype(np.uint8)
-    core = max(1, round(max(height, width) / 500))
+        classes = np.asarray(cv2.resize(labels, (width, height), interpolation=cv2.INTER_NEAREST), np.uint8)
+    core = max(1, round(max(height, width) / 400))
     for tissue in _ORDER:
         area = classes != Tissue.BACKGROUND if tissue is Tissue.INTACT else classes == tissue
         contours, _ = cv2.findContours(area.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
@@ -69,4 +69,4 @@ def _size(height: int, width: int, long_side: int) -> tuple[int, int]:
 def _resized(pixels: Pixels, height: int, width: int) -> Pixels:
     if pixels.shape[:2] == (height, width):
         return pixels.copy()
-    return cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA).astype(np.uint8)
+    return np.asarray(cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA), np.uint8)

@@ -93,6 +93,8 @@ def surface_title(surface: str) -> str:
 
 def visible(text: str) -> str:
     """The text with control characters and direction overrides written out: they could hide or reorder a name."""
+    if text.isprintable():
+        return text
     return "".join(_written_out(c) if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Co") else c for c in text)
 
 

@@ -1,0 +1,49 @@
+"""The program as a user meets it: started in a process of its own, judged by what it says and how it ends."""
+
+from __future__ import annotations
+
+import csv
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+CODE = [sys.executable, "-m", "bsa_measure.cli"]
+
+
+def bsa_measure(*arguments: object, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run one command to its end. No user may ever see a traceback, whatever the input."""
+    done = subprocess.run(
+        [*CODE, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+        timeout=120,
+        cwd=cwd,
+        env={**os.environ, "PYTHONIOENCODING": "utf-8", "COLUMNS": "110", **environment},
+    )
+    for stream in (done.stdout, done.stderr):
+        assert "Traceback" not in stream, stream
+        assert "fault of the program" not in stream, stream
+    return done
+
+
+def table(study: Path, name: str) -> list[dict[str, str]]:
+    """The rows of a table in results/."""
+    with (study / "results" / name).open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every file below a folder, but for the time in provenance.json."""
+    found = {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+    if "provenance.json" in found:
+        lines = found["provenance.json"].splitlines()
+        found["provenance.json"] = b"\n".join(line for line in lines if b"measured_utc" not in line)
+    return found
+
+
+def unfinished(study: Path) -> list[str]:
+    """Files that a write left half done."""
+    return [path.name for path in study.rglob("*") if path.name.endswith((".part", "-journal", "-wal"))]
