@@ -185,7 +185,7 @@ def test_what_is_not_compared_is_listed_with_its_reason(study: Path, tmp_path: P
     assert "no-such-view" in done.stdout
     listed = {r["file"]: r["reason"] for r in rows(tmp_path / "out" / "photos.csv") if r["status"] == "not compared"}
     assert listed["photos/P1/D7/trunk-posterior.jpg"] == "not read by Duval"
-    assert "not the name of a view" in listed["photos/P1/D7/no-such-view.jpg"]
+    assert "not named after a view" in listed["photos/P1/D7/no-such-view.jpg"]
     assert "same photo as" in listed["photos/P2/D7/trunk-posterior.jpg"]
     page = (tmp_path / "out" / "agreement.html").read_text(encoding="utf-8")
     assert "not read by Duval" in page
