@@ -128,7 +128,7 @@ def plan(
 ) -> list[Planned]:
     """Decide for every photograph whose reading counts and whether it has to be done again."""
     hashes = _hashes([photo for photo in study.photos if not photo.problem])
-    doubled = _doubled(study.photos, hashes)
+    doubled = doubled_photos(study.photos, hashes)
     by_photo: dict[str, list[Reading]] = {}
     for reading in readings:
         by_photo.setdefault(reading.photo_sha256, []).append(reading)
@@ -169,7 +169,7 @@ def _hashes(photos: Sequence[PhotoFile]) -> dict[str, tuple[str, str]]:
         return dict(zip((photo.file for photo in photos), pool.map(one, photos), strict=True))
 
 
-def _doubled(photos: Iterable[PhotoFile], hashes: Mapping[str, tuple[str, str]]) -> dict[str, str]:
+def doubled_photos(photos: Iterable[PhotoFile], hashes: Mapping[str, tuple[str, str]]) -> dict[str, str]:
     """Photographs that are the same file under several names, with the sentence for each.
 
     Twice the same view of the same visit: the first is kept. Anything else: it is not known which name is

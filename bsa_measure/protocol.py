@@ -78,6 +78,16 @@ class Eligibility(_Section):
     within_days: Annotated[int, Field(ge=0)] = 10
 
 
+class AgreementRules(_Section):
+    """When one reader may stand for another, and how their outlines are compared."""
+
+    margin_bsa_percent: Annotated[float, Field(gt=0, le=100)] = 2.0
+    minimum_patients: Annotated[int, Field(ge=5)] = 10
+    boundary_tolerance_percent: Annotated[float, Field(gt=0, le=10)] = 0.5
+    draws: Annotated[int, Field(ge=200, le=100_000)] = 2000
+    seed: Annotated[int, Field(ge=0)] = 1
+
+
 class Measure(_Section):
     """How photographs become classes and areas."""
 
@@ -146,6 +156,7 @@ class Protocol(_Section):
     visits: Visits = Visits()
     endpoint: Endpoint = Endpoint()
     eligibility: Eligibility = Eligibility()
+    agreement: AgreementRules = AgreementRules()
     measure: Measure = Measure()
     quality: QualityLimits = QualityLimits()
     report: Report = Report()
