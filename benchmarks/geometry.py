@@ -661,8 +661,8 @@ def page(folder: Path, quick: bool) -> str:
         f"{len({f.scene for f in near})} photographs within 15° of the standard direction and "
         f"{len({f.scene for f in far})} of {len(some)} of these bodies between 15 and 30°. "
         f"Whole patients: {len(patients)}, with the course and the lesions of the phantom studies; a second photograph "
-        "of each view is taken on D7. The tables were fitted without these bodies, but the spread of lenses and poses in the "
-        "fit, and the weights' cap, were chosen after a look at them: take the figures as slightly favourable.",
+        "of each view is taken on D7. The tables were fitted without these bodies, but the spread of lenses and poses "
+        "in the fit, and the weights' cap, were chosen after a look at them: take the figures as slightly favourable.",
         "",
         "### Fraction of a surface at a 20 % lesion, within 15°",
         "",

@@ -29,9 +29,9 @@ from .bsa import Extent
 from .compare_photos import CompareJob, CompareOutcome, ReadMask, compare_photo, photo_skin_angle
 from .errors import PhotoError, ReadingError
 from .files import printable
-from .fractions import Areas
 from .measure import MODEL_PREFIX, doubled_photos
 from .photo import photo_size, working_size
+from .photo_job import ViewAreas
 from .protocol import AgreementRules
 from .readings import Reading, Readings
 from .resampling import Estimate, mean_by_patient
@@ -85,7 +85,7 @@ class ComparedPhoto:
 
     photo: PhotoFile
     readings: tuple[Reading, ...]
-    areas: tuple[Mapping[str, Areas], ...]
+    areas: tuple[ViewAreas, ...]
     pairs: tuple[MaskAgreement, ...]
 
 
@@ -462,10 +462,11 @@ def _results(study: Study, photos: Sequence[ComparedPhoto], reader: int) -> Stud
             status="measured",
             problems=(),
             reader=compared.readings[reader].reader,
-            areas=compared.areas[reader],
+            areas=compared.areas[reader].weighted,
             certainty=compared.readings[reader].certainty,
             mask_sha256=compared.readings[reader].mask_sha256,
             overlay="",
+            areas_flat=compared.areas[reader].flat,
         )
         for compared in photos
     ]
@@ -515,7 +516,7 @@ def _rows(
                     reepithelialised=tuple(visit.reepithelialised for visit in of_visit),
                 )
             )
-            there = {surface for compared in mine[day] for areas in compared.areas for surface in areas}
+            there = {surface for compared in mine[day] for areas in compared.areas for surface in areas.weighted}
             for of_surface in zip(*(visit.surfaces for visit in of_visit), strict=True):
                 if of_surface[0].surface in there:
                     areas = [one.areas for one in of_surface]

@@ -5,7 +5,6 @@ A job is a pure description that can be sent to another process; every mask is r
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -17,10 +16,9 @@ import numpy.typing as npt
 from .agreement_masks import MaskAgreement, mask_agreement
 from .chart import Chart
 from .errors import MaskError, PhotoError
-from .fractions import Areas
 from .geometry import Geometry
 from .photo import read_photo
-from .photo_job import resize_mask, view_areas
+from .photo_job import ViewAreas, resize_mask, view_areas
 from .protocol import View
 from .readings import check_classes, load_mask
 from .skin_tone import typology_angle
@@ -72,12 +70,12 @@ class CompareOutcome:
     """What a job found.
 
     Attributes:
-        areas: for each reader, surface name to areas.
+        areas: for each reader, of every surface that the view shows.
         pairs: for each pair of readers, in the order of ``itertools.combinations``.
         problem: why the photograph cannot be compared, as a sentence; empty when it can.
     """
 
-    areas: tuple[Mapping[str, Areas], ...] = ()
+    areas: tuple[ViewAreas, ...] = ()
     pairs: tuple[MaskAgreement, ...] = ()
     problem: str = ""
 
