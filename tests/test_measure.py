@@ -203,7 +203,8 @@ def test_ctrl_c_at_any_moment_loses_nothing(study: Path) -> None:
             os.killpg(process.pid, signal.SIGINT)
         _, errors = process.communicate(timeout=60)
         assert "Traceback" not in errors
-        assert process.returncode in (0, 1, 130)
+        # Minus the signal: Ctrl-C came when everything was done and Python was already closing down.
+        assert process.returncode in (0, 1, 130, -signal.SIGINT)
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert done.returncode in (0, 1), done.stderr
     record = Readings(study)
