@@ -156,6 +156,13 @@ def _pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(2, thread_name_prefix="phantom")
 
 
+def crumpled(points: Points, frequency: float, seed: int) -> Values:
+    """Facets and sharp creases of paper or starched linen, (N,) in about -0.5 to 0.5."""
+    first, gap, _ = cells(warp(points, frequency, 2, seed, 0.25 / frequency), frequency, seed + 3)
+    second, _, _ = cells(points, 2.7 * frequency, seed + 4)
+    return np.asarray(0.75 * (first - 0.5) - 0.25 * smoothstep(0.12, 0.0, gap) + 0.22 * (second - 0.5), np.float32)
+
+
 def warp(points: Points, frequency: float, octaves: int, seed: int, distance: float) -> Points:
     """The points moved by up to about ``distance`` metres, so that what is painted on them gets irregular borders."""
     moved = [points[:, axis] + distance * fbm(points, frequency, octaves, seed + 7 * axis + 1) for axis in range(3)]

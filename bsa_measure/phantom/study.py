@@ -27,7 +27,7 @@ from .raster import Camera
 from .render import expose
 from .room import draw_room
 from .truth import VisitTruth, truth_tables, visit_truth
-from .views import aim_camera, body_axes, draw_aim, seen_share, surface_numbers, view_surfaces
+from .views import Aim, aim_camera, body_axes, draw_aim, seen_share, surface_numbers, view_surfaces
 
 VISITS = (-2, 0, 5, 7, 10, 15)
 LONG_SIDE = 1024
@@ -77,7 +77,7 @@ def photograph(
     """Take one photograph. It depends on (seed, patient, day, view) and the size, on nothing else."""
     patient = sitter.patient
     rng = generator(seed, patient.patient, day, view)
-    aim = draw_aim(rng)
+    aim = draw_aim(rng)  # the first draw, see aim_of
     body, camera = _pose(sitter, view, rng, lambda body: aim_camera(body, view, aim, long_side))
     axes = body_axes(body)
     lighting = draw_lighting(rng, -camera.axes[2], axes[2] if abs(axes[2] @ camera.axes[2]) < 0.9 else -camera.axes[1])
@@ -93,6 +93,11 @@ def photograph(
     )
     drawn = draw_fault(rng)
     return develop(exposure, drawn if fault is None else fault, day, rng)
+
+
+def aim_of(seed: int, patient: str, day: int, view: str) -> Aim:
+    """How :func:`photograph` holds the camera, without taking the photograph."""
+    return draw_aim(generator(seed, patient, day, view))
 
 
 def _pose(sitter: Sitter, view: str, rng: np.random.Generator, aim: Callable[[Body], Camera]) -> tuple[Body, Camera]:
@@ -203,6 +208,7 @@ def generate(
     for name, text in truth_tables(truths, protocol, chart).items():
         write_text(out / "truth" / name, text)
     write_text(out / "truth" / "patients.csv", _people(people))
+    write_text(out / "truth" / "photos.csv", _aims(people, days, names, seed))
     write_text(out / "patients.csv", _patients(people))
     write_text(out / "study.toml", "# A study of digital phantoms with the default protocol; the truth is in truth/.\n")
     return PhantomStudy(out, people, made, kept)
@@ -229,6 +235,27 @@ def _png(labels: NDArray[np.uint8]) -> bytes:
 def _patients(people: Sequence[PhantomPatient]) -> str:
     columns = ("patient", "age_years", "index_day", "sex", "height_cm", "weight_kg")
     return table_text(columns, ({name: getattr(p, name) for name in columns} for p in people))
+
+
+def _aims(people: Sequence[PhantomPatient], days: Sequence[int], views: Sequence[str], seed: int) -> str:
+    columns = ("patient", "visit", "day", "view", "tilt_degrees", "roll_degrees", "field_degrees")
+    rows = []
+    for patient in people:
+        for day in days:
+            for view in views:
+                aim = aim_of(seed, patient.patient, day, view)
+                rows.append(
+                    {
+                        "patient": patient.patient,
+                        "visit": visit_label(day),
+                        "day": day,
+                        "view": view,
+                        "tilt_degrees": float(np.degrees(np.arctan(np.hypot(*np.tan(np.radians(aim.tilt)))))),
+                        "roll_degrees": aim.roll,
+                        "field_degrees": aim.field,
+                    }
+                )
+    return table_text(columns, rows)
 
 
 def _people(people: Sequence[PhantomPatient]) -> str:
