@@ -194,7 +194,12 @@ def _decode_upright(image: Image.Image, long_side: int) -> PixelArray:
         image.draft(image.mode, (max(1, int(0.9 * wide)), max(1, int(0.9 * high))))
     profile = image.info.get("icc_profile")
     image.load()
-    return np.asarray(_to_srgb(ImageOps.exif_transpose(image), profile), np.uint8)
+    ImageOps.exif_transpose(image, in_place=True)
+    times = max(image.size) // (2 * long_side)
+    if times > 1 and image.mode in ("RGB", "RGBA", "L", "CMYK"):
+        # Every copy of a whole 170-megapixel photo would cost 700 MB; what is left is at least twice the working size.
+        image = image.reduce(times)
+    return np.asarray(_to_srgb(image, profile), np.uint8)
 
 
 def _too_large(path: Path) -> PhotoError:

@@ -42,11 +42,17 @@ def segment_photos(
                 raise PhotoError(
                     f"{printable(path.name)} would get the same mask name as {printable(twin.name)}: rename it."
                 )
+            mask = out / f"{path.stem}.png"
+            if any(mask.exists() and other.exists() and mask.samefile(other) for other in photos):
+                raise PhotoError(
+                    f"{printable(path.name)} cannot get a mask in this folder, as it would replace the photograph "
+                    f"{printable(mask.name)}: name another folder with --out."
+                )
             photo = read_photo(path, long_side=protocol.measure.working_long_side)
             labels = segment(chosen, photo.pixels).labels
             if labels.shape != (photo.height, photo.width):
                 labels = resize_mask(labels, photo.width, photo.height)
-            write_bytes(out / f"{path.stem}.png", encode_mask(labels))
+            write_bytes(mask, encode_mask(labels))
         except PhotoError as error:
             problems.append(str(error))
         if progress:

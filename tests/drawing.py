@@ -8,8 +8,11 @@ import cv2
 import numpy as np
 from PIL import Image
 
-SIDE = 200
-"""Drawn photographs are square, this many pixels a side; their silhouette is the middle 100 columns."""
+SIDE = 400
+"""Drawn photographs are square, this many pixels a side; with fewer, their outlines would count as blurred."""
+
+ROWS = 200
+"""Masks are described in so many rows, whatever their size."""
 
 
 def skin_photo(seed: int = 0, side: int = SIDE) -> np.ndarray:
@@ -23,10 +26,10 @@ def skin_photo(seed: int = 0, side: int = SIDE) -> np.ndarray:
 
 
 def limb_mask(rows: dict[tuple[int, int], int], side: int = SIDE) -> np.ndarray:
-    """A mask whose silhouette is the middle half of the columns; ``rows`` maps (first, last + 1) rows to a class."""
+    """A mask whose silhouette is the middle half of the columns; ``rows`` maps (first, last + 1) of 200 to a class."""
     labels = np.zeros((side, side), np.uint8)
     for (first, last), tissue in rows.items():
-        labels[first:last, side // 4 : side * 3 // 4] = tissue
+        labels[first * side // ROWS : last * side // ROWS, side // 4 : side * 3 // 4] = tissue
     return labels
 
 

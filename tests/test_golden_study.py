@@ -14,8 +14,8 @@ from bsa_measure.measure import measure
 from bsa_measure.results import StudyResults
 from bsa_measure.study import open_study
 
-# Every mask is 200 x 200 pixels; its silhouette is the middle 100 columns, so that rows of a class are percent
-# of 200 rows: a class on 100 rows is half of the surface.
+# Every mask is 400 x 400 pixels, described as 200 rows of two; its silhouette is the middle half of the columns, so
+# that a class on 100 rows is half of the surface.
 MASKS = {
     # --- patient A, 40 years, adult column ---------------------------------------------------------------------
     # D-1 trunk-anterior: 100 rows detached of 200 -> f = 0.5                      13    * 0.5  = 6.5
@@ -26,8 +26,8 @@ MASKS = {
     # D-1 point 9.75, low 9.1, high 11.7
     # D0 trunk-anterior: 160 detached -> f = 0.8 -> 10.4; trunk-posterior declared uninvolved
     ("A", "D0", "trunk-anterior"): {(0, 40): 1, (40, 200): 2},
-    # D0 lower limb, left, front: row r lies at r / 199 of the silhouette; cuts at 0.46 and 0.9.
-    #     thigh rows 0-91: rows 0-45 detached -> f = 46/92 = 0.5 -> 4.75 * 0.5 = 2.375; leg and foot intact
+    # D0 lower limb, left, front: pixel row p of 400 lies at p / 399 of the silhouette; cuts at 0.46, 0.9.
+    #     thigh pixel rows 0-183; 0-91 detached -> f = 92/184 = 0.5 -> 4.75 * 0.5 = 2.375; leg and foot intact
     ("A", "D0", "lower-limb-left-anterior"): {(0, 46): 2, (46, 200): 1},
     # D0 point 12.775 = low = high
     # D7 trunk-anterior: 14 detached, 146 re-epithelialised, 40 intact
@@ -48,6 +48,7 @@ def golden(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, StudyResults
     root = tmp_path_factory.mktemp("golden")
     study = write_study(
         root / "study",
+        protocol='[measure]\ngeometry = "flat"\n',
         patients="A,40,-4\nB,3,-9",
         uninvolved="A,D-1,*\nA,D00,*\nA,D7,*\nB,D0,*\nB,D7,*",
     )

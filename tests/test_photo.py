@@ -108,6 +108,23 @@ def test_working_size_keeps_the_shape_and_never_enlarges(width: int, height: int
     assert abs(w * height - h * width) <= max(width, height)  # half a pixel of rounding
 
 
+@pytest.mark.parametrize(("suffix", "orientation"), [(".png", 1), (".png", 6), (".tif", 8), (".jpg", 6)])
+def test_a_photo_many_times_too_large_comes_out_the_same(tmp_path: Path, suffix: str, orientation: int) -> None:
+    upright = arrow(1800, 1200)
+    turn = TURNS[orientation]
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = tmp_path / f"photo{suffix}"
+    (upright if turn is None else upright.transpose(turn)).save(path, exif=exif)
+    photo = read_photo(path, long_side=256)
+    assert (photo.width, photo.height) == (1800, 1200)
+    assert photo.pixels.shape == (171, 256, 3)
+    assert photo.pixels[40, 60].max() < 30
+    assert photo.pixels[40, 200].min() > 225
+    assert photo.pixels[130, 60].min() > 225
+    assert photo.pixels.mean() == pytest.approx(255 * 0.75, abs=2)
+
+
 def test_hash_and_capture_time_are_kept_and_nothing_else(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif.get_ifd(0x8769)[0x9003] = "2026:03:01 14:05:09"

@@ -122,7 +122,7 @@ def test_a_record_of_a_newer_version_is_refused(study: tuple[Path, Readings, str
 
 def test_a_file_that_is_no_record_is_refused(tmp_path: Path) -> None:
     (tmp_path / "readings.db").write_bytes(b"not a database" * 100)
-    with pytest.raises(ReadingError, match="cannot be used"):
+    with pytest.raises(ReadingError, match="is damaged: restore"):
         Readings(tmp_path)
 
 
