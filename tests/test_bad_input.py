@@ -761,7 +761,7 @@ def test_measure_goes_on_after_many_ends(tmp_path: Path) -> None:
     expected = contents(reference / "results")
     random = np.random.default_rng(5)
     for how, codes in CODES.items():
-        for round_ in range(20):
+        for round_ in range(8):
             folder = small_study(tmp_path / f"{how} {round_}" / "study", photos=8)
             for _ in range(2):
                 code, errors = disturb(folder, float(random.uniform(0, 4)), how)
