@@ -344,6 +344,64 @@ def phantom(
     )
 
 
+@app.command()
+def cohort(
+    study: StudyFolder,
+    tables: Annotated[
+        bool, typer.Option("--tables", help="Write the clinician's empty tables that are missing, and stop.")
+    ] = False,
+) -> None:
+    """All patients together: responders, stopping boundaries, SCORTEN, time to healing. After `measure`."""
+    from .cohort_tables import cohort_study, write_empty_tables
+
+    if tables:
+        written = ", ".join(write_empty_tables(study))
+        typer.echo(f"Wrote {written} to {study}, to be filled in." if written else "All tables are there already.")
+        return
+    from .report.cohort_page import summary_sentences
+
+    found = cohort_study(study)
+    for sentence in summary_sentences(found):
+        typer.echo(sentence)
+    if found.notes:
+        typer.echo("\nBefore using these numbers:")
+    for note in found.notes:
+        typer.echo(f"  - {note}")
+    typer.echo(f"\nPage: {study / 'results' / 'cohort.html'}")
+
+
+@app.command()
+def compare(
+    study: StudyFolder,
+    a: Annotated[str, typer.Option("--a", metavar="READER", help="A reader, or model:NAME.", show_default=False)],
+    b: Annotated[
+        list[str],
+        typer.Option(
+            "--b",
+            metavar="READER",
+            help="Whom to compare with; may be given several times. The same as --a: first against last reading.",
+            show_default=False,
+        ),
+    ],
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where the report goes.", show_default="results/compare-A-B")
+    ] = None,
+    workers: Workers = None,
+) -> None:
+    """How well readers agree: photographs, surfaces, visits and calls, as one page and tables."""
+    from .batch import default_workers
+    from .compare import compare_readers
+    from .compare_files import closing_lines, default_folder, write_comparison
+
+    readers = [a, *b]
+    with _progress("Comparing photographs") as show:
+        comparison = compare_readers(study, readers, workers=workers or default_workers(), progress=show)
+    folder = out or default_folder(study, readers)
+    write_comparison(comparison, folder)
+    typer.echo(closing_lines(comparison, folder))
+    sys.exit(NEEDS_A_HUMAN if any(excluded.fault for excluded in comparison.excluded) else DONE)
+
+
 @contextlib.contextmanager
 def _progress(title: str) -> Iterator[Callable[[int, int], None]]:
     """A progress bar with the time left on a terminal; nothing in a file or a pipe."""

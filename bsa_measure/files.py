@@ -131,6 +131,11 @@ def defuse(text: str) -> str:
     return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
 
 
+def undefuse(text: str) -> str:
+    """The text as it was before :func:`defuse`."""
+    return text[1:] if text.startswith("'") and text[1:].startswith(_FORMULA_STARTS) else text
+
+
 def read_table(path: Path, required: Sequence[str]) -> list[dict[str, str]]:
     """Read a CSV table; semicolons instead of commas are accepted, as some spreadsheets write them.
 

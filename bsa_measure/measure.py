@@ -128,7 +128,7 @@ def plan(
 ) -> list[Planned]:
     """Decide for every photograph whose reading counts and whether it has to be done again."""
     hashes = _hashes([photo for photo in study.photos if not photo.problem])
-    doubled = _doubled(study.photos, hashes)
+    doubled = doubled_photos(study.photos, hashes)
     by_photo: dict[str, list[Reading]] = {}
     for reading in readings:
         by_photo.setdefault(reading.photo_sha256, []).append(reading)
@@ -169,7 +169,7 @@ def _hashes(photos: Sequence[PhotoFile]) -> dict[str, tuple[str, str]]:
         return dict(zip((photo.file for photo in photos), pool.map(one, photos), strict=True))
 
 
-def _doubled(photos: Iterable[PhotoFile], hashes: Mapping[str, tuple[str, str]]) -> dict[str, str]:
+def doubled_photos(photos: Iterable[PhotoFile], hashes: Mapping[str, tuple[str, str]]) -> dict[str, str]:
     """Photographs that are the same file under several names, with the sentence for each.
 
     Twice the same view of the same visit: the first is kept. Anything else: it is not known which name is
@@ -203,8 +203,9 @@ def _choose(readings: Sequence[Reading], protocol: Protocol, model: Model, reade
     """The latest reading of the reader, or of the first kind in the protocol's order that there is."""
     model_reader = MODEL_PREFIX + model.name
     own = [r for r in readings if r.reader == model_reader and r.model_sha256 == model.sha256]
-    # The same model in another version of the program may draw other outlines: it is asked again.
-    current = next((r for r in reversed(own) if r.software == __version__), None)
+    # The same model in another version of the program, or at another size, may draw other outlines: it is asked again.
+    made_as = (__version__, protocol.measure.working_long_side)
+    current = next((r for r in reversed(own) if (r.software, r.working_long_side) == made_as), None)
     from_model = Choice(model_reader, current)
     if reader is not None:
         if reader == model_reader:
@@ -319,6 +320,7 @@ def _model_reading(study: Study, planned: Planned, outcome: PhotoOutcome, model:
         protocol_sha256=study.protocol.sha256,
         reason="automatic",
         model_sha256=model.sha256,
+        working_long_side=study.protocol.measure.working_long_side,
         certainty=outcome.certainty,
     )
 
@@ -346,6 +348,8 @@ def _photo_result(planned: Planned, outcome: PhotoOutcome | None, twin: str | No
         problems=problems,
         reader=choice.reader if used and choice else "",
         areas=dict(used.areas or {}) if used else {},
+        areas_flat=dict(used.areas_flat or {}) if used else {},
+        geometry_flags=used.geometry_flags if used else {},
         certainty=_certainty(planned, used) if used else None,
         mask_sha256=used.mask_sha256 if used else "",
         overlay=photo.overlay if outcome is not None and outcome.verdict != "refused" else "",

@@ -8,7 +8,7 @@ whole files.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +75,8 @@ class PhotoOutcome:
         verdict: ``usable``, ``warn`` or ``retake``; ``refused`` when the photograph could not be read at all.
         problems: sentences a nurse can act on.
         areas: surface name to areas, in units of the frame.
+        areas_flat: the same with every pixel counted alike.
+        geometry_flags: surface name to the reason why its geometry is not to be trusted.
         mask_sha256: of the mask used; empty when refused.
         certainty: of the model, if the model was asked.
         fingerprint: of the picture, for finding near-duplicates.
@@ -83,6 +85,8 @@ class PhotoOutcome:
     verdict: str
     problems: tuple[str, ...] = ()
     areas: Mapping[str, Areas] | None = None
+    areas_flat: Mapping[str, Areas] | None = None
+    geometry_flags: Mapping[str, str] = field(default_factory=dict)
     mask_sha256: str = ""
     certainty: float | None = None
     fingerprint: int | None = None
@@ -98,11 +102,16 @@ class PhotoOutcome:
         Raises:
             KeyError, TypeError, ValueError: not such values.
         """
-        areas = data["areas"]
+        areas, flat = (
+            None if listed is None else {name: Areas(**values) for name, values in listed.items()}
+            for listed in (data["areas"], data["areas_flat"])
+        )
         return cls(
             verdict=str(data["verdict"]),
             problems=tuple(data["problems"]),
-            areas=None if areas is None else {name: Areas(**values) for name, values in areas.items()},
+            areas=areas,
+            areas_flat=flat,
+            geometry_flags={str(name): str(flag) for name, flag in data["geometry_flags"].items()},
             mask_sha256=str(data["mask_sha256"]),
             certainty=data["certainty"],
             fingerprint=data["fingerprint"],
@@ -130,10 +139,13 @@ def measure_photo(job: PhotoJob) -> PhotoOutcome:
     write_bytes(job.folder / job.overlay, thumbnail(drawn, OVERLAY_LONG_SIDE))
     write_bytes(job.folder / job.thumbnail, thumbnail(drawn))
     quality = judge(photo, labels, job.view_name, job.limits)
+    areas = view_areas(labels, surfaces, job.view, job.chart, job.geometry)
     return PhotoOutcome(
         verdict=quality.verdict,
         problems=quality.problems,
-        areas=view_areas(labels, surfaces, job.view, job.chart, job.geometry),
+        areas=areas.weighted,
+        areas_flat=areas.flat,
+        geometry_flags=areas.flags,
         mask_sha256=mask_sha256,
         certainty=certainty,
         fingerprint=photo_fingerprint(photo.pixels),
@@ -163,16 +175,32 @@ def _labels(job: PhotoJob, photo: Photo) -> tuple[npt.NDArray[np.uint8], float |
     return labels if labels.shape == (height, width) else resize_mask(labels, width, height), None
 
 
+@dataclass(frozen=True)
+class ViewAreas:
+    """Areas of every surface that a view shows: ``weighted`` by the skin that a pixel stands for, ``flat`` with every
+    pixel alike; ``flags`` as in :class:`AreaWeight`."""
+
+    weighted: Mapping[str, Areas]
+    flat: Mapping[str, Areas]
+    flags: Mapping[str, str]
+
+
 def view_areas(
     labels: npt.NDArray[np.uint8],
     surfaces: npt.NDArray[np.uint8],
     view: View,
     chart: Chart,
     geometry: Geometry,
-) -> dict[str, Areas]:
+) -> ViewAreas:
     """Areas of every surface that a view shows, from its (height, width) uint8 classes and surface map."""
-    weight = area_weight(labels, geometry)
-    return {name: areas_on_surface(labels, surfaces == surface_number(name, chart), weight) for name in view.surfaces}
+    found = area_weight(labels, surfaces, view, chart, geometry)
+    flat: dict[str, Areas] = {}
+    weighted: dict[str, Areas] = {}
+    for name in view.surfaces:
+        on_surface = surfaces == surface_number(name, chart)
+        flat[name] = areas_on_surface(labels, on_surface)
+        weighted[name] = flat[name] if found.weight is None else areas_on_surface(labels, on_surface, found.weight)
+    return ViewAreas(weighted, flat, found.flags)
 
 
 def resize_mask(labels: npt.NDArray[np.uint8], width: int, height: int) -> npt.NDArray[np.uint8]:

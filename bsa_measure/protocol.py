@@ -18,6 +18,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from .chart import Chart, load_chart
+from .cohort_rules import CohortRules
 from .errors import ProtocolError
 from .quality_limits import QualityLimits
 
@@ -77,10 +78,20 @@ class Eligibility(_Section):
     within_days: Annotated[int, Field(ge=0)] = 10
 
 
+class AgreementRules(_Section):
+    """When one reader may stand for another, and how their outlines are compared."""
+
+    margin_bsa_percent: Annotated[float, Field(gt=0, le=100)] = 2.0
+    minimum_patients: Annotated[int, Field(ge=5)] = 10
+    boundary_tolerance_percent: Annotated[float, Field(gt=0, le=10)] = 0.5
+    draws: Annotated[int, Field(ge=200, le=100_000)] = 2000
+    seed: Annotated[int, Field(ge=0)] = 1
+
+
 class Measure(_Section):
     """How photographs become classes and areas."""
 
-    geometry: Literal["flat", "silhouette"] = "flat"
+    geometry: Literal["flat", "silhouette"] = "silhouette"
     unphotographed: Literal["unseen", "uninvolved"] = "unseen"
     working_long_side: Annotated[int, Field(ge=256, le=16384)] = 2048
     model: str = "classical-v1"
@@ -145,9 +156,11 @@ class Protocol(_Section):
     visits: Visits = Visits()
     endpoint: Endpoint = Endpoint()
     eligibility: Eligibility = Eligibility()
+    agreement: AgreementRules = AgreementRules()
     measure: Measure = Measure()
     quality: QualityLimits = QualityLimits()
     report: Report = Report()
+    cohort: CohortRules = CohortRules()
     views: dict[Annotated[str, Field(pattern=NAME_PATTERN)], View] = Field(default_factory=standard_views)
 
     @model_validator(mode="after")

@@ -50,6 +50,7 @@ CREATE TABLE IF NOT EXISTS readings (
     software         TEXT NOT NULL,
     model_sha256     TEXT NOT NULL,         -- empty for a person
     protocol_sha256  TEXT NOT NULL,
+    working_long_side INTEGER,              -- pixels of the image a model saw; NULL for a person
     certainty        REAL,                  -- of a model, 0 to 1
     active_seconds   REAL,                  -- time a person spent on it
     previous_hash    TEXT NOT NULL,
@@ -84,6 +85,7 @@ class NewReading:
     reason: str = ""
     parent: int | None = None
     model_sha256: str = ""
+    working_long_side: int | None = None
     certainty: float | None = None
     active_seconds: float | None = None
 

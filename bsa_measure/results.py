@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from .bsa import VisitBsa
@@ -40,6 +40,8 @@ class PhotoResult:
         problems: sentences a nurse can act on.
         reader: whose reading was used, e.g. ``model:classical-v1`` or a person's name; empty when refused.
         areas: surface name to areas, for the surfaces that the view shows.
+        areas_flat: the same with every pixel counted alike, whatever the protocol's geometry.
+        geometry_flags: surface name to the reason why its geometry is not to be trusted.
         certainty: how sure the reader's model was, 0 to 1; None for a person.
         mask_sha256: of the mask used.
         overlay: path of the outline picture inside ``results/``; empty when refused.
@@ -58,6 +60,16 @@ class PhotoResult:
     certainty: float | None
     mask_sha256: str
     overlay: str
+    areas_flat: Mapping[str, Areas] = field(default_factory=dict)
+    geometry_flags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Course:
+    """Visits by study day, and a pair for every reported study day of the protocol."""
+
+    visits: tuple[VisitBsa, ...]
+    calls: tuple[tuple[Healing, Call], ...]
 
 
 @dataclass(frozen=True)
@@ -75,6 +87,7 @@ class PatientResult:
         maximum: largest % BSA of all visits; None when there is none.
         maximum_day: its study day.
         photos: in the order of visits and of the protocol's views.
+        flat: visits and calls with every pixel counted alike; the same as the above where the geometry is ``flat``.
     """
 
     patient: Patient
@@ -87,6 +100,7 @@ class PatientResult:
     maximum: float | None
     maximum_day: int | None
     photos: tuple[PhotoResult, ...]
+    flat: Course | None = None
 
 
 @dataclass(frozen=True)

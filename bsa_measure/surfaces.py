@@ -44,19 +44,32 @@ def surface_map(labels: npt.NDArray[np.uint8], view: View, chart: Chart) -> Surf
     if len(numbers) == 1:
         return np.where(body, numbers[0], np.uint8(0)).astype(np.uint8)
     position = position_along(body, view.split)
-    index = np.searchsorted(np.asarray(view.cuts), position, side="right")
-    return np.where(body, numbers[index], np.uint8(0)).astype(np.uint8)
+    index = np.zeros(len(position), np.uint8)
+    for cut in view.cuts:  # a few: quicker than a search for every pixel
+        index += position >= cut
+    surfaces = np.zeros(labels.shape, np.uint8)
+    surfaces[body] = numbers[index]
+    return surfaces
 
 
 def position_along(body: npt.NDArray[np.bool_], split: str) -> npt.NDArray[np.float64]:
-    """Position of every pixel along the silhouette: 0 at its first end, 1 at its last."""
+    """Position of every pixel of the silhouette along it, row by row: 0 at its first end, 1 at its last.
+
+    Args:
+        body: (height, width) bool, with at least one pixel.
+        split: ``down`` or ``right``.
+
+    Returns:
+        (pixels of the silhouette,) float64, in the order of ``body.nonzero()``.
+    """
     dx, dy = _axis(body) if split == "down" else (1.0, 0.0)
     rows, columns = body.shape
     projection = dx * (np.arange(columns) + 0.5)[None, :] + dy * (np.arange(rows) + 0.5)[:, None]
-    inside = np.sort(projection[body])
+    inside = projection[body]
     tail = int(_TAIL * len(inside))
-    first, last = inside[tail], inside[-1 - tail]
-    position: npt.NDArray[np.float64] = (projection - first) / max(last - first, 1e-9)
+    ends = (tail, len(inside) - 1 - tail)
+    first, last = np.partition(inside, ends)[list(ends)]
+    position: npt.NDArray[np.float64] = (inside - first) / max(last - first, 1e-9)
     return position
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from .bsa import Extent, VisitBsa
 from .files import table_text
 from .results import PatientResult, PhotoResult, StudyResults, visit_label
 
@@ -23,6 +24,8 @@ SURFACE_COLUMNS: Final = (
     "photos",
     "reader",
     "status",
+    "detached_fraction_flat",
+    "geometry_flag",
 )
 VISIT_COLUMNS: Final = (
     "patient",
@@ -38,6 +41,7 @@ VISIT_COLUMNS: Final = (
     "reepithelialised_bsa_high",
     "surfaces_uninvolved",
     "missing_views",
+    "detached_bsa_percent_flat",
 )
 ENDPOINT_COLUMNS: Final = (
     "patient",
@@ -57,6 +61,8 @@ ENDPOINT_COLUMNS: Final = (
     "reepithelialised_low",
     "reepithelialised_high",
     "flags",
+    "healed_percent_flat",
+    "response_flat",
 )
 PATIENT_COLUMNS: Final = (
     "patient",
@@ -101,6 +107,8 @@ def _photo_rows(results: StudyResults) -> Iterable[Row]:
 def _surface_rows(result: PatientResult) -> Iterable[Row]:
     for visit in result.visits:
         readers = _readers(result.photos, visit.day)
+        flags = _geometry_flags(result.photos, visit.day)
+        flat = {s.surface: s.detached for v in _flat_visits(result) if v.day == visit.day for s in v.surfaces}
         for surface in visit.surfaces:
             detached, healed = surface.detached, surface.reepithelialised
             yield {
@@ -115,7 +123,27 @@ def _surface_rows(result: PatientResult) -> Iterable[Row]:
                 "photos": surface.photos,
                 "reader": readers.get(surface.surface, ""),
                 "status": surface.status,
+                "detached_fraction_flat": _point(flat.get(surface.surface)),
+                "geometry_flag": flags.get(surface.surface, ""),
             }
+
+
+def _point(interval: Extent | None) -> float | None:
+    return interval.point if interval else None
+
+
+def _flat_visits(result: PatientResult) -> tuple[VisitBsa, ...]:
+    return result.flat.visits if result.flat else ()
+
+
+def _geometry_flags(photos: Iterable[PhotoResult], day: int) -> dict[str, str]:
+    """Surface to what is wrong with its outline on this day's photographs."""
+    found: dict[str, set[str]] = {}
+    for photo in photos:
+        if photo.day == day and photo.status != "refused":
+            for surface, flag in photo.geometry_flags.items():
+                found.setdefault(surface, set()).add(flag)
+    return {surface: "; ".join(sorted(flags)) for surface, flags in found.items()}
 
 
 def _readers(photos: Iterable[PhotoResult], day: int) -> dict[str, str]:
@@ -129,6 +157,7 @@ def _readers(photos: Iterable[PhotoResult], day: int) -> dict[str, str]:
 
 
 def _visit_rows(result: PatientResult) -> Iterable[Row]:
+    flat = {visit.day: visit.detached for visit in _flat_visits(result)}
     for visit in result.visits:
         detached, healed = visit.detached, visit.reepithelialised
         yield {
@@ -145,11 +174,14 @@ def _visit_rows(result: PatientResult) -> Iterable[Row]:
             "surfaces_unseen": len(visit.having("unseen")),
             "surfaces_uninvolved": len(visit.having("uninvolved")),
             "missing_views": " ".join(result.missing_views.get(visit.day, ())),
+            "detached_bsa_percent_flat": _point(flat.get(visit.day)),
         }
 
 
 def _endpoint_rows(result: PatientResult) -> Iterable[Row]:
+    flat = {healing.day: (healing.healed, call) for healing, call in (result.flat.calls if result.flat else ())}
     for healing, call in result.calls:
+        healed_flat, call_flat = flat.get(healing.day, (None, None))
         healed, covered = healing.healed, healing.reepithelialised
         yield {
             "patient": result.patient.patient,
@@ -169,6 +201,8 @@ def _endpoint_rows(result: PatientResult) -> Iterable[Row]:
             "reason": call.reason,
             "detached_bsa_percent": healing.detached.point if healing.detached else None,
             "flags": "; ".join(call.flags),
+            "healed_percent_flat": _point(healed_flat),
+            "response_flat": call_flat.response if call_flat else None,
         }
 
 

@@ -35,7 +35,7 @@ def main() -> None:
                 face = rasterize(body.vertices, body.faces, camera).face
                 shown = np.where(face >= 0, body.surface[np.maximum(face, 0)], 0)
                 part = np.isin(shown, numbers)
-                along = position_along(part, view.split)[part]
+                along = position_along(part, view.split)
                 order = np.searchsorted(numbers, shown[part], sorter=np.argsort(numbers))
                 order = np.argsort(numbers)[order]
                 positions.append((along, order))

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 SIDE = 400
-"""Drawn photographs are square, this many pixels a side (fewer would be blurred); their silhouette is the middle half."""
+"""Drawn photographs are square, this many pixels a side; with fewer, their outlines would count as blurred."""
 
 ROWS = 200
 """Masks are described in so many rows, whatever their size."""

@@ -48,6 +48,7 @@ def golden(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, StudyResults
     root = tmp_path_factory.mktemp("golden")
     study = write_study(
         root / "study",
+        protocol='[measure]\ngeometry = "flat"\n',
         patients="A,40,-4\nB,3,-9",
         uninvolved="A,D-1,*\nA,D00,*\nA,D7,*\nB,D0,*\nB,D7,*",
     )

@@ -15,9 +15,13 @@ pytest.importorskip("numba")
 from bsa_measure.chart import load_chart
 from bsa_measure.errors import PhantomError
 from bsa_measure.phantom.command import generate_study
+from bsa_measure.phantom.drape import drape
+from bsa_measure.phantom.light import Lamp, Lighting
 from bsa_measure.phantom.patients import generator
 from bsa_measure.phantom.photograph import Fault, develop
+from bsa_measure.phantom.raster import Buffers, Camera
 from bsa_measure.phantom.render import Exposure
+from bsa_measure.phantom.study import aim_of
 from bsa_measure.study import open_study
 from bsa_measure.tissue import Tissue
 
@@ -115,6 +119,23 @@ def test_the_truth_tables_agree_with_each_other(study: Path) -> None:
     assert endpoint["response"] == ("yes" if float(endpoint["healed_percent"]) >= 90 else "no")
 
 
+def test_the_sheet_covers_the_rest_of_the_body_and_not_the_part() -> None:
+    own, other = np.zeros((300, 300), bool), np.zeros((300, 300), bool)
+    own[100:200, 100:200] = True  # 1 m to 250 pixels: a part of 40 cm
+    other[:100, 100:200] = True  # what lies above it
+    buffers = Buffers(np.where(own | other, 0, -1).astype(np.int32), np.zeros((300, 300, 2), np.float32),
+                      np.where(own | other, 1.0, 0.0).astype(np.float32))  # fmt: skip
+    camera = Camera(np.zeros(3), np.eye(3), 250.0, 300, 300, (150.0, 150.0))
+    light = np.full((300, 300, 3), 0.1, np.float32)
+    lighting = Lighting((Lamp((0.0, 0.0, -1.0), (1.0, 1.0, 1.0), 0.1),), (0.3, 0.3, 0.3), 0.0)
+    sheet = drape(light, own, other, buffers, camera, lighting, np.random.default_rng(0))
+    assert sheet[other].mean() > 0.95
+    assert sheet[own].mean() < 0.05
+    assert not sheet[280:].any()
+    assert light[sheet].mean() > 0.3
+    assert not drape(light, own, np.zeros_like(own), buffers, camera, lighting, np.random.default_rng(0)).any()
+
+
 def scene() -> Exposure:
     """Half skin, half sheet, 90 by 120 pixels; a stripe of the skin shines."""
     light = np.full((90, 120, 3), 0.6, np.float32)
@@ -149,8 +170,31 @@ def test_a_turned_file_is_upright_once_its_orientation_is_applied(orientation: i
 
 
 def test_a_ruler_laid_down_is_not_skin() -> None:
+    bare = scene()
+    bare.tissue[:], bare.surface[:] = Tissue.INTACT, 1
+    bare.tissue[:, 20:], bare.surface[:, 20:] = Tissue.BACKGROUND, 0
+    fault = Fault(**{**GOOD.__dict__, "things": ("marker",)})
+    before = bare.light.copy()
+    taken = develop(bare, fault, 0, generator("things"))
+    assert not np.array_equal(bare.light, before)
+    assert np.array_equal(taken.tissue == 0, taken.surface == 0)
+    # It lies beside the skin, but for a corner.
+    assert (taken.tissue[:, :20] != Tissue.BACKGROUND).mean() > 0.9
+
+
+def test_nothing_is_laid_over_a_picture_full_of_skin() -> None:
+    full = scene()
+    full.tissue[:], full.surface[:] = Tissue.INTACT, 1
+    before = full.light.copy()
     fault = Fault(**{**GOOD.__dict__, "things": ("ruler", "card", "marker")})
-    taken = develop(scene(), fault, 0, generator("things"))
-    assert ((taken.tissue == 0) == (taken.surface == 0)).all()
-    assert (taken.tissue[:, :60] == Tissue.BACKGROUND).sum() + 1 >= (develop(
-        scene(), GOOD, 0, generator("things")).tissue[:, :60] == Tissue.BACKGROUND).sum()  # fmt: skip
+    taken = develop(full, fault, 0, generator("things"))
+    assert np.array_equal(full.light, before)
+    assert (taken.surface == 1).all()
+
+
+def test_the_tilt_is_told(study: Path) -> None:
+    rows = list(csv.DictReader(io.StringIO((study / "truth" / "photos.csv").read_text(encoding="utf-8"))))
+    assert len(rows) == 4
+    assert all(0 <= float(row["tilt_degrees"]) < 22 for row in rows)
+    aim = aim_of(4, "PH-001", 0, "trunk-anterior")
+    assert float(rows[0]["roll_degrees"]) == pytest.approx(aim.roll)

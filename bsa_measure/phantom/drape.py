@@ -8,7 +8,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from .light import Lighting
-from .noise import fbm
+from .noise import crumpled, fbm
 from .raster import Buffers, Camera
 
 Image = NDArray[np.float32]
@@ -44,7 +44,7 @@ def drape(
     rows, columns = np.mgrid[0:height, 0:width].astype(np.float32) / np.float32(metre)
     flat = np.stack([columns.ravel(), rows.ravel(), np.zeros(own.size, np.float32)], axis=1)
     seed = int(rng.integers(1 << 29))
-    wavy = fbm(flat, 8, 3, seed).reshape(own.shape)
+    wavy = fbm(flat, 4, 3, seed).reshape(own.shape)
 
     # Narrow strips of the far side of the same limb are left alone.
     body = cv2.morphologyEx(other.astype(np.uint8), cv2.MORPH_OPEN, _disc(0.03 * metre)) > 0
@@ -68,7 +68,11 @@ def drape(
     bent = along + 0.03 * np.stack([fbm(flat, 6, 2, seed + k) for k in (1, 2, 3)], axis=1)
     heavy = fbm((bent * np.array([1.0, 0.3, 1.0], np.float32)).astype(np.float32), 11, 3, seed + 4, ridged=True)
     small = fbm(bent.astype(np.float32), 40, 2, seed + 5)
-    relief = risen + cv2.GaussianBlur((0.013 * heavy + 0.0012 * small).reshape(own.shape), (0, 0), 1.0)
+    sharp = crumpled(bent.astype(np.float32), 8.0, seed + 6)
+    folds = (0.009 * heavy + 0.0012 * small + 0.010 * sharp).reshape(own.shape)
+    # The hem lies up: its rim catches the light.
+    rim = cv2.GaussianBlur(sheet.astype(np.float32), (0, 0), max(0.6, 0.004 * metre))
+    relief = risen + cv2.GaussianBlur(folds, (0, 0), 0.7) + 0.006 * rim
     dx, dy = np.gradient(relief, axis=1) * metre, np.gradient(relief, axis=0) * metre
     normal = np.stack([-dx, -dy, -np.ones_like(dx)], axis=2)
     normal /= np.linalg.norm(normal, axis=2, keepdims=True)
@@ -100,5 +104,5 @@ def _blown_up(mask: NDArray[np.bool_], gap: float, margin: float) -> Image:
     small = cv2.copyMakeBorder(small, pad, pad, pad, pad, cv2.BORDER_REPLICATE)
     small = cv2.morphologyEx(small, cv2.MORPH_CLOSE, _disc(gap / 4))
     small = cv2.dilate(small, _disc(margin / 2))[pad:-pad, pad:-pad]
-    soft = cv2.GaussianBlur(small.astype(np.float32), (0, 0), max(0.5, 0.6 * margin / 4))
+    soft = cv2.GaussianBlur(small.astype(np.float32), (0, 0), max(0.5, 1.1 * margin / 4))
     return np.asarray(cv2.resize(soft, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)

@@ -47,7 +47,7 @@ class Lighting:
 def draw_lighting(rng: Generator, towards_camera: Floats, up: Floats) -> Lighting:
     """Ward light: a window or ceiling lamp on the camera's side, a weaker second one, sometimes the flash."""
     right = np.cross(up, towards_camera)
-    flash = float(rng.uniform(0.5, 1.6)) if rng.random() < 0.35 else 0.0
+    flash = float(rng.uniform(0.5, 1.6)) if rng.random() < 0.45 else 0.0
     lamps = []
     for strength in (rng.uniform(0.75, 1.3), rng.uniform(0.1, 0.55)):
         away = rng.uniform(0.25, 1.15)
@@ -57,7 +57,7 @@ def draw_lighting(rng: Generator, towards_camera: Floats, up: Floats) -> Lightin
         warmth = rng.normal(0, 0.09)
         color = strength * (0.55 if flash else 1.0) * np.array([1 + warmth, 1.0, 1 - 1.2 * warmth])
         lamps.append(Lamp(tuple(towards.tolist()), tuple(color.tolist()), float(rng.uniform(0.06, 0.35))))
-    room = rng.uniform(0.22, 0.60) * (0.55 if flash else 1.0)
+    room = rng.uniform(0.14, 0.45) * (0.5 if flash else 1.0)
     tint = rng.normal(0, 0.04)
     return Lighting(tuple(lamps), (room * (1 + tint), room, room * (1 - tint)), flash)
 

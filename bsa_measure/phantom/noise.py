@@ -20,99 +20,108 @@ Points = NDArray[np.float32]
 Values = NDArray[np.float32]
 T = TypeVar("T")
 
-_MASK = 0xFFFFFFFF
-_X, _Y, _Z, _S = 374761393, 668265263, 1440662683, 1274126177
+_U = np.uint32
+_X, _Y, _Z, _S = _U(374761393), _U(668265263), _U(1440662683), _U(1274126177)
+_BLOCK = 512
 _FEW = 20_000  # points below which a second thread costs more than it saves
 
 
 @numba.njit(inline="always")  # type: ignore[untyped-decorator]
-def _mixed(h: int) -> int:
-    h = h & _MASK
-    h = ((h ^ (h >> 15)) * 2246822519) & _MASK
-    h = ((h ^ (h >> 13)) * 3266489917) & _MASK
-    return h ^ (h >> 16)
+def _mixed(h: Any) -> Any:
+    h = _U(_U(h ^ _U(h >> _U(15))) * _U(2246822519))
+    h = _U(_U(h ^ _U(h >> _U(13))) * _U(3266489917))
+    return _U(h ^ _U(h >> _U(16)))
 
 
 @numba.njit(inline="always")  # type: ignore[untyped-decorator]
-def _corner(lattice: int, x: float, y: float, z: float) -> float:
+def _corner(lattice: Any, x: float, y: float, z: float) -> float:
     # One of the twelve directions to the edges of a cube.
-    h = _mixed(lattice) & 15
-    u = x if h < 8 else y
-    v = y if h < 4 else (x if h in (12, 14) else z)
-    return (u if h & 1 == 0 else -u) + (v if h & 2 == 0 else -v)
+    h = _U(_mixed(lattice) & _U(15))
+    u = x if h < _U(8) else y
+    v = y if h < _U(4) else (x if (h == _U(12)) | (h == _U(14)) else z)
+    first = u if _U(h & _U(1)) == _U(0) else -u
+    second = v if _U(h & _U(2)) == _U(0) else -v
+    return first + second
 
 
-@numba.njit(inline="always")  # type: ignore[untyped-decorator]
-def _gradient_noise(x: float, y: float, z: float, seed: int) -> float:
-    xi, yi, zi = math.floor(x), math.floor(y), math.floor(z)
-    fx, fy, fz = x - xi, y - yi, z - zi
-    x0, y0 = int(xi) * _X, int(yi) * _Y
-    z0 = int(zi) * _Z + seed * _S
-    x1, y1, z1 = x0 + _X, y0 + _Y, z0 + _Z
-    u = fx * fx * fx * (fx * (fx * 6 - 15) + 10)
-    v = fy * fy * fy * (fy * (fy * 6 - 15) + 10)
-    w = fz * fz * fz * (fz * (fz * 6 - 15) + 10)
-    a = _corner(x0 + y0 + z0, fx, fy, fz)
-    b = _corner(x1 + y0 + z0, fx - 1, fy, fz)
-    c = _corner(x0 + y1 + z0, fx, fy - 1, fz)
-    d = _corner(x1 + y1 + z0, fx - 1, fy - 1, fz)
-    near = (a + u * (b - a)) * (1 - v) + (c + u * (d - c)) * v
-    a = _corner(x0 + y0 + z1, fx, fy, fz - 1)
-    b = _corner(x1 + y0 + z1, fx - 1, fy, fz - 1)
-    c = _corner(x0 + y1 + z1, fx, fy - 1, fz - 1)
-    d = _corner(x1 + y1 + z1, fx - 1, fy - 1, fz - 1)
-    far = (a + u * (b - a)) * (1 - v) + (c + u * (d - c)) * v
-    return float(near + w * (far - near))
-
-
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+# Both kernels work on blocks of points with the innermost loop over points, without branches and with 32-bit hashes,
+# so that the compiler can do several points in one step; that is about eight times as fast as point by point.
+@numba.njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
 def _fbm(points: Any, frequency: float, octaves: int, seed: int, gain: float, ridged: bool) -> Any:
-    out = np.empty(points.shape[0], np.float32)
-    for n in range(points.shape[0]):
-        amplitude, f, total, norm = 1.0, frequency, 0.0, 0.0
+    count = points.shape[0]
+    out = np.empty(count, np.float32)
+    total, px, py, pz = np.empty(_BLOCK), np.empty(_BLOCK), np.empty(_BLOCK), np.empty(_BLOCK)
+    for start in range(0, count, _BLOCK):
+        size = min(_BLOCK, count - start)
+        for n in range(size):
+            total[n], px[n], py[n], pz[n] = 0.0, points[start + n, 0], points[start + n, 1], points[start + n, 2]
+        amplitude, f, norm = 1.0, frequency, 0.0
         for octave in range(octaves):
             # Each octave is shifted, so that their lattices do not meet in the origin.
-            value = _gradient_noise(
-                points[n, 0] * f + octave * 17.31, points[n, 1] * f + octave * 5.17, points[n, 2] * f + octave * 9.73,
-                seed + octave * 101,
-            )  # fmt: skip
-            if ridged:
-                value = 1.0 - 2.0 * abs(value)
-            total += amplitude * value
+            ox, oy, oz = octave * 17.31, octave * 5.17, octave * 9.73
+            salt = _U(_U(seed + octave * 101) * _S)
+            for n in range(size):
+                x, y, z = px[n] * f + ox, py[n] * f + oy, pz[n] * f + oz
+                xi, yi, zi = np.floor(x), np.floor(y), np.floor(z)
+                fx, fy, fz = x - xi, y - yi, z - zi
+                x0, y0 = _U(_U(np.int32(xi)) * _X), _U(_U(np.int32(yi)) * _Y)
+                z0 = _U(_U(_U(np.int32(zi)) * _Z) + salt)
+                x1, y1, z1 = _U(x0 + _X), _U(y0 + _Y), _U(z0 + _Z)
+                u = fx * fx * fx * (fx * (fx * 6 - 15) + 10)
+                v = fy * fy * fy * (fy * (fy * 6 - 15) + 10)
+                w = fz * fz * fz * (fz * (fz * 6 - 15) + 10)
+                a = _corner(_U(_U(x0 + y0) + z0), fx, fy, fz)
+                b = _corner(_U(_U(x1 + y0) + z0), fx - 1, fy, fz)
+                c = _corner(_U(_U(x0 + y1) + z0), fx, fy - 1, fz)
+                d = _corner(_U(_U(x1 + y1) + z0), fx - 1, fy - 1, fz)
+                near = (a + u * (b - a)) * (1 - v) + (c + u * (d - c)) * v
+                a = _corner(_U(_U(x0 + y0) + z1), fx, fy, fz - 1)
+                b = _corner(_U(_U(x1 + y0) + z1), fx - 1, fy, fz - 1)
+                c = _corner(_U(_U(x0 + y1) + z1), fx, fy - 1, fz - 1)
+                d = _corner(_U(_U(x1 + y1) + z1), fx - 1, fy - 1, fz - 1)
+                far = (a + u * (b - a)) * (1 - v) + (c + u * (d - c)) * v
+                value = near + w * (far - near)
+                total[n] += amplitude * (1.0 - 2.0 * abs(value) if ridged else value)
             norm += amplitude
             amplitude *= gain
             f *= 2.03
-        out[n] = total / norm
+        for n in range(size):
+            out[start + n] = total[n] / norm
     return out
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
 def _cells(points: Any, frequency: float, seed: int) -> Any:
-    n = points.shape[0]
-    nearest = np.empty(n, np.float32)
-    gap = np.empty(n, np.float32)
-    identity = np.empty(n, np.float32)
-    for p in range(n):
-        x, y, z = points[p, 0] * frequency, points[p, 1] * frequency, points[p, 2] * frequency
-        xi, yi, zi = int(math.floor(x)), int(math.floor(y)), int(math.floor(z))
-        first, second, who = 9.0, 9.0, 0
-        for i in range(xi - 1, xi + 2):
-            for j in range(yi - 1, yi + 2):
-                for k in range(zi - 1, zi + 2):
-                    h = _mixed(i * _X + j * _Y + k * _Z + seed * _S)
-                    dx = i + (h & 1023) / 1023.0 - x
-                    dy = j + ((h >> 10) & 1023) / 1023.0 - y
-                    dz = k + ((h >> 20) & 1023) / 1023.0 - z
-                    d = dx * dx + dy * dy + dz * dz
-                    if d < first:
-                        second = first
-                        first = d
-                        who = h
-                    elif d < second:
-                        second = d
-        nearest[p] = math.sqrt(first)
-        gap[p] = math.sqrt(second) - math.sqrt(first)
-        identity[p] = (_mixed(who + _Y) & 0xFFFFFF) / 16777215.0
+    count = points.shape[0]
+    nearest, gap, identity = np.empty(count, np.float32), np.empty(count, np.float32), np.empty(count, np.float32)
+    px, py, pz = np.empty(_BLOCK), np.empty(_BLOCK), np.empty(_BLOCK)
+    first, second, who = np.empty(_BLOCK), np.empty(_BLOCK), np.empty(_BLOCK, np.uint32)
+    salt = _U(_U(seed) * _S)
+    for start in range(0, count, _BLOCK):
+        size = min(_BLOCK, count - start)
+        for n in range(size):
+            px[n], py[n] = points[start + n, 0] * frequency, points[start + n, 1] * frequency
+            pz[n] = points[start + n, 2] * frequency
+            first[n], second[n], who[n] = 9.0, 9.0, 0
+        for i in range(-1, 2):
+            for j in range(-1, 2):
+                for k in range(-1, 2):
+                    for n in range(size):
+                        xi, yi, zi = np.floor(px[n]) + i, np.floor(py[n]) + j, np.floor(pz[n]) + k
+                        lattice = _U(_U(_U(np.int32(xi)) * _X) + _U(_U(np.int32(yi)) * _Y))
+                        h = _mixed(_U(_U(lattice + _U(_U(np.int32(zi)) * _Z)) + salt))
+                        dx = xi + np.int32(h & _U(1023)) / 1023.0 - px[n]
+                        dy = yi + np.int32(_U(h >> _U(10)) & _U(1023)) / 1023.0 - py[n]
+                        dz = zi + np.int32(_U(h >> _U(20)) & _U(1023)) / 1023.0 - pz[n]
+                        d = dx * dx + dy * dy + dz * dz
+                        best = first[n]
+                        second[n] = min(second[n], max(best, d))
+                        who[n] = h if d < best else who[n]
+                        first[n] = min(best, d)
+        for n in range(size):
+            nearest[start + n] = math.sqrt(first[n])
+            gap[start + n] = math.sqrt(second[n]) - math.sqrt(first[n])
+            identity[start + n] = (_mixed(_U(who[n] + _Y)) & _U(0xFFFFFF)) / 16777215.0
     return nearest, gap, identity
 
 
@@ -154,6 +163,13 @@ def in_two(run: Callable[[Any], T], points: NDArray[Any]) -> list[T]:
 @cache
 def _pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(2, thread_name_prefix="phantom")
+
+
+def crumpled(points: Points, frequency: float, seed: int) -> Values:
+    """Facets and sharp creases of paper or starched linen, (N,) in about -0.5 to 0.5."""
+    first, gap, _ = cells(warp(points, frequency, 2, seed, 0.25 / frequency), frequency, seed + 3)
+    second, _, _ = cells(points, 2.7 * frequency, seed + 4)
+    return np.asarray(0.75 * (first - 0.5) - 0.25 * smoothstep(0.12, 0.0, gap) + 0.22 * (second - 0.5), np.float32)
 
 
 def warp(points: Points, frequency: float, octaves: int, seed: int, distance: float) -> Points:

@@ -138,6 +138,7 @@ def _complexion(rng: Generator, ita: float, age: float, sex: str) -> Complexion:
         hair=(float(hair[0]), float(hair[1]), float(hair[2])),
         hair_length=0.0 if bald else float(rng.uniform(0.006, 0.030)),
         body_hair=float(rng.uniform(0.2, 1.0) if sex == "male" and age > 15 else rng.uniform(0, 0.25)),
+        dryness=float(max(0.0, rng.uniform(-0.6, 1.0))),
         tanned=float(max(0.0, rng.uniform(-0.3, 0.35))),
         scars=tuple(scars),
         seed=int(rng.integers(1 << 29)),

@@ -73,7 +73,7 @@ def draw_fault(rng: Generator) -> Fault:
     return Fault(
         exposure=float(rng.normal(0, 0.65 if bad[0] else 0.22)),
         balance=(float(1 + warmth), float(1 + green), float(1 - warmth)),
-        contrast=float(rng.uniform(0.15, 0.8)),
+        contrast=float(rng.uniform(0.3, 1.0)),
         defocus=float(rng.uniform(1.5, 3.0) if bad[2] else rng.uniform(0.4, 1.0)),
         shake=(float(rng.uniform(3, 8) if bad[3] else rng.uniform(0, 0.8)), float(rng.uniform(0, 180))),
         noise=float(rng.uniform(0.8, 5.0)),
@@ -146,6 +146,10 @@ def _tone(light: Image, contrast: float) -> Image:
     return np.asarray(srgb + 0.45 * contrast * (curved - srgb), np.float32)
 
 
+# Nobody lays a ruler over what is to be photographed.
+_COVERING = 0.15
+
+
 def _lay(thing: str, light: Image, tissue: NDArray[np.uint8], surface: NDArray[np.uint8], rng: Generator) -> None:
     """Lay a ruler, a colour card or a black-and-white marker into the scene, near an edge where there is least skin."""
     height, width = tissue.shape
@@ -161,6 +165,8 @@ def _lay(thing: str, light: Image, tissue: NDArray[np.uint8], surface: NDArray[n
         covered = float((surface[y0:y1, x0:x1] > 0).mean()) if y1 > y0 and x1 > x0 else 1.0
         if covered < best:
             best, where = covered, place
+    if best > _COVERING:
+        return
     angle = np.radians(rng.normal(0, 25))
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     corners = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * half * rng.uniform(0.94, 1.0, (4, 1))

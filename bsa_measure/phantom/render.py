@@ -50,7 +50,7 @@ def _rest_of_the_body(own: NDArray[np.bool_], buffers: Buffers, figure: Figure, 
     """(height, width) the patient's skin, hair and clothes that the photograph is not about."""
     kind = figure.material[np.maximum(buffers.face, 0)]
     helper = buffers.face >= figure.own_faces
-    return (buffers.face >= 0) & ~own & ~helper & ~(hair_is_own & (kind == HAIR))
+    return np.asarray((buffers.face >= 0) & ~own & ~helper & ~(hair_is_own & (kind == HAIR)))
 
 
 def expose(

@@ -10,7 +10,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from .light import Lighting, Shadows, lit_share
-from .noise import fbm, smoothstep
+from .noise import crumpled, fbm, smoothstep
 from .raster import Camera
 
 Floats = NDArray[np.float64]
@@ -33,6 +33,7 @@ class Room:
         half_width: metres from the middle to the bed's edge; beyond lies the room.
         beyond: (3,) linear RGB of the room.
         folds: depth of the sheet's folds, 0 to 1.
+        open: whether there is no wall or drape behind the patient but the ward.
         pad: whether a paper pad lies on the sheet.
         seed: of the patterns.
     """
@@ -44,6 +45,7 @@ class Room:
     half_width: float
     beyond: tuple[float, float, float]
     folds: float
+    open: bool
     pad: bool
     seed: int
 
@@ -63,7 +65,7 @@ def draw_room(rng: Generator, camera: Camera, vertices: Floats, lying: bool, fra
     else:
         normal = -forward.copy()
         furthest = float(((framed - camera.eye) @ forward).max())
-        point = camera.eye + forward * (furthest + float(rng.choice([0.04, 0.25, 0.8])))
+        point = camera.eye + forward * (furthest + float(rng.choice([0.04, 0.25, 1.2], p=[0.45, 0.2, 0.35])))
         sheet = bool(rng.random() < 0.55)
     palette = _SHEETS if sheet else _WALLS
     color = np.array(palette[int(rng.integers(len(palette)))]) * rng.uniform(0.85, 1.05)
@@ -76,6 +78,7 @@ def draw_room(rng: Generator, camera: Camera, vertices: Floats, lying: bool, fra
         float(rng.uniform(0.38, 0.55)),
         tuple(beyond.tolist()),
         float(rng.uniform(0.3, 1.0)),
+        bool(not sheet and rng.random() < 0.6),
         bool(sheet and rng.random() < 0.35),
         int(rng.integers(1 << 30)),
     )
@@ -108,8 +111,9 @@ def paint_room(room: Room, camera: Camera, lighting: Lighting, shadows: Shadows,
         stretch = np.array([1.0, 0.45, 0.7], np.float32)
         heavy = fbm(bent * stretch, 4.0, 3, room.seed + 5, ridged=True)
         light = fbm(bent * stretch[[1, 0, 2]], 13.0, 3, room.seed + 6, ridged=True)
-        folds = (room.folds * (0.018 * heavy + 0.0035 * light)).reshape(shape).astype(np.float32)
-        folds = cv2.GaussianBlur(folds, (0, 0), 1.0)
+        sharp = crumpled((bent * stretch).astype(np.float32), 7.0, room.seed + 7)
+        folds = (room.folds * (0.012 * heavy + 0.003 * light + 0.013 * sharp)).reshape(shape).astype(np.float32)
+        folds = cv2.GaussianBlur(folds, (0, 0), 0.7)
         metre = small.focal / np.maximum(distance, 0.1)
         dx, dy = np.gradient(folds, axis=1) * metre, np.gradient(folds, axis=0) * metre
         normal -= dx[..., None] * camera.axes[0].astype(np.float32) + dy[..., None] * camera.axes[1].astype(np.float32)
@@ -124,7 +128,7 @@ def paint_room(room: Room, camera: Camera, lighting: Lighting, shadows: Shadows,
     else:
         color *= (1 + 0.06 * fbm(across, 2.5, 3, room.seed + 11)).reshape(shape)[..., None]
     on_bed = room.normal[2] > 0.9
-    outside = np.abs(across[:, 0]).reshape(shape) > room.half_width if on_bed else far
+    outside = np.abs(across[:, 0]).reshape(shape) > room.half_width if on_bed else far | room.open
     clutter = _clutter(shape, room)
     color[outside] = clutter[outside]
 

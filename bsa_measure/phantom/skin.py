@@ -56,6 +56,7 @@ class Complexion:
         hair: linear RGB (3,) of scalp hair.
         hair_length: thickness of the scalp hair in metres; 0 is shaved.
         body_hair: 0 to 1.
+        dryness: pale scale on healthy skin, 0 to 1.
         tanned: difference in melanin between what clothes cover and what they do not; 0 is none.
         scars: (n, 7) per scar: start and end in rest coordinates, width; metres.
         seed: of all patterns.
@@ -69,6 +70,7 @@ class Complexion:
     hair: tuple[float, float, float]
     hair_length: float
     body_hair: float
+    dryness: float
     tanned: float
     scars: tuple[tuple[float, ...], ...]
     seed: int
@@ -118,7 +120,7 @@ def healthy_skin(points: Points, traits: Traits, complexion: Complexion) -> Look
     patches = fbm(points, 24, 4, seed + 3, gain=0.6)
     fine = fbm(points, 330, 2, seed + 4)
     webs = np.maximum(fbm(points, 75, 3, seed + 5), 0)
-    blood = mottle * complexion.blush * (0.20 * patches + 0.16 * webs + 0.07 * fine)
+    blood = mottle * complexion.blush * (0.10 + 0.26 * patches + 0.20 * webs + 0.08 * fine)
     blood += complexion.blush * (1 - 0.5 * dark) * (0.32 * traits.flush + 0.22 * traits.palm)
     melanin -= complexion.tanned * traits.covered
     melanin -= 1.35 * dark * traits.palm
@@ -145,9 +147,14 @@ def healthy_skin(points: Points, traits: Traits, complexion: Complexion) -> Look
     albedo = _mix(albedo, np.broadcast_to(nail_color, albedo.shape), 0.75 * traits.nail)
 
     _, crease, _ = cells(points, 850, seed + 10)
-    height = -0.00004 * smoothstep(0.22, 0.0, crease) + 0.00011 * fbm(points, 110, 3, seed + 11)
+    # Relief: polygons of a millimetre, dents of a centimetre, creases that run across the limbs and the trunk.
+    height = -0.00005 * smoothstep(0.22, 0.0, crease) + 0.00045 * fbm(points, 75, 3, seed + 11, gain=0.55)
+    across = np.ascontiguousarray(points * np.array([0.45, 0.45, 1.6], np.float32))
+    height -= 0.00016 * smoothstep(0.45, 0.95, fbm(across, 120, 2, seed + 13, gain=0.6, ridged=True))
+    dry = smoothstep(0.15, 0.5, fbm(points, 13, 3, seed + 14) + 0.5 * fine) * complexion.dryness
+    albedo = _mix(albedo, albedo * 0.6 + np.float32(0.22), 0.45 * dry)
     height += 0.0006 * mole * (radius > 0.11)
-    roughness = 0.47 + 0.10 * fbm(points, 35, 2, seed + 12) - 0.22 * traits.nail - 0.05 * traits.flush
+    roughness = 0.43 + 0.12 * dry + 0.12 * fbm(points, 35, 2, seed + 12) - 0.22 * traits.nail - 0.05 * traits.flush
     gloss = 0.42 + 0.22 * traits.nail + 0.12 * traits.lips + 0.08 * traits.flush
     for scar in complexion.scars:
         line = _scar(points, scar, fine)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,7 +28,7 @@ from .raster import Camera
 from .render import expose
 from .room import draw_room
 from .truth import VisitTruth, truth_tables, visit_truth
-from .views import aim_camera, body_axes, draw_aim, seen_share, surface_numbers, view_surfaces
+from .views import Aim, aim_camera, body_axes, draw_aim, seen_share, surface_numbers, view_surfaces
 
 VISITS = (-2, 0, 5, 7, 10, 15)
 LONG_SIDE = 1024
@@ -77,7 +78,7 @@ def photograph(
     """Take one photograph. It depends on (seed, patient, day, view) and the size, on nothing else."""
     patient = sitter.patient
     rng = generator(seed, patient.patient, day, view)
-    aim = draw_aim(rng)
+    aim = draw_aim(rng)  # the first draw, see aim_of
     body, camera = _pose(sitter, view, rng, lambda body: aim_camera(body, view, aim, long_side))
     axes = body_axes(body)
     lighting = draw_lighting(rng, -camera.axes[2], axes[2] if abs(axes[2] @ camera.axes[2]) < 0.9 else -camera.axes[1])
@@ -93,6 +94,11 @@ def photograph(
     )
     drawn = draw_fault(rng)
     return develop(exposure, drawn if fault is None else fault, day, rng)
+
+
+def aim_of(seed: int, patient: str, day: int, view: str) -> Aim:
+    """How :func:`photograph` holds the camera, without taking the photograph."""
+    return draw_aim(generator(seed, patient, day, view))
 
 
 def _pose(sitter: Sitter, view: str, rng: np.random.Generator, aim: Callable[[Body], Camera]) -> tuple[Body, Camera]:
@@ -159,7 +165,7 @@ def generate(
         visits: study days; by default :data:`VISITS`.
         views: by default the whole standard list.
         long_side: of the photographs, pixels.
-        progress: called before every photograph with how many are done, how many there will be, and its name.
+        progress: called as each photograph is waited for, with how many are done, how many there will be, and its name.
 
     Raises:
         PhantomError: a number or a view that cannot be used, or the folder was begun with other settings.
@@ -182,30 +188,46 @@ def generate(
     truths: list[VisitTruth] = []
     made = kept = 0
     total = len(people) * len(days) * len(names)
-    for patient in people:
-        sitter = Sitter(patient)
-        for day in days:
-            truths.append(visit_truth(patient.patient, sitter.standing, sitter.disease, day, chart))
-            for view in names:
-                place = f"{patient.patient}/{visit_label(day)}/{view}"
-                if progress is not None:
-                    progress(made + kept, total, place)
-                # The photograph is written last: where it is, its truth is, too.
-                photo = out / "photos" / f"{place}.jpg"
-                if photo.is_file():
-                    kept += 1
-                    continue
-                taken = photograph(sitter, seed, day, view, long_side)
-                write_bytes(out / "truth" / "masks" / f"{place}.png", _png(taken.tissue))
-                write_bytes(out / "truth" / "surfaces" / f"{place}.png", _png(taken.surface))
-                write_bytes(photo, taken.jpeg)
-                made += 1
+    # Two photographs at a time; each depends on its own name alone, so the order changes nothing.
+    pool = ThreadPoolExecutor(2, thread_name_prefix="photograph")
+    try:
+        for patient in people:
+            sitter = Sitter(patient)
+            for day in days:
+                truths.append(visit_truth(patient.patient, sitter.standing, sitter.disease, day, chart))
+                waiting = [(view, pool.submit(_make, out, sitter, seed, day, view, long_side)) for view in names]
+                for view, future in waiting:
+                    if progress is not None:
+                        progress(made + kept, total, _place(patient, day, view))
+                    is_new = future.result()
+                    made, kept = made + is_new, kept + (not is_new)
+    finally:
+        pool.shutdown(cancel_futures=True)
     for name, text in truth_tables(truths, protocol, chart).items():
         write_text(out / "truth" / name, text)
     write_text(out / "truth" / "patients.csv", _people(people))
+    write_text(out / "truth" / "photos.csv", _aims(people, days, names, seed))
     write_text(out / "patients.csv", _patients(people))
     write_text(out / "study.toml", "# A study of digital phantoms with the default protocol; the truth is in truth/.\n")
     return PhantomStudy(out, people, made, kept)
+
+
+def _place(patient: PhantomPatient, day: int, view: str) -> str:
+    return f"{patient.patient}/{visit_label(day)}/{view}"
+
+
+def _make(out: Path, sitter: Sitter, seed: int, day: int, view: str, long_side: int) -> bool:
+    """Write one photograph and its truth; False when it is there already."""
+    place = _place(sitter.patient, day, view)
+    # The photograph is written last: where it is, its truth is, too.
+    photo = out / "photos" / f"{place}.jpg"
+    if photo.is_file():
+        return False
+    taken = photograph(sitter, seed, day, view, long_side)
+    write_bytes(out / "truth" / "masks" / f"{place}.png", _png(taken.tissue))
+    write_bytes(out / "truth" / "surfaces" / f"{place}.png", _png(taken.surface))
+    write_bytes(photo, taken.jpeg)
+    return True
 
 
 def _claim(out: Path, seed: int, long_side: int) -> None:
@@ -229,6 +251,27 @@ def _png(labels: NDArray[np.uint8]) -> bytes:
 def _patients(people: Sequence[PhantomPatient]) -> str:
     columns = ("patient", "age_years", "index_day", "sex", "height_cm", "weight_kg")
     return table_text(columns, ({name: getattr(p, name) for name in columns} for p in people))
+
+
+def _aims(people: Sequence[PhantomPatient], days: Sequence[int], views: Sequence[str], seed: int) -> str:
+    columns = ("patient", "visit", "day", "view", "tilt_degrees", "roll_degrees", "field_degrees")
+    rows = []
+    for patient in people:
+        for day in days:
+            for view in views:
+                aim = aim_of(seed, patient.patient, day, view)
+                rows.append(
+                    {
+                        "patient": patient.patient,
+                        "visit": visit_label(day),
+                        "day": day,
+                        "view": view,
+                        "tilt_degrees": float(np.degrees(np.arctan(np.hypot(*np.tan(np.radians(aim.tilt)))))),
+                        "roll_degrees": aim.roll,
+                        "field_degrees": aim.field,
+                    }
+                )
+    return table_text(columns, rows)
 
 
 def _people(people: Sequence[PhantomPatient]) -> str:

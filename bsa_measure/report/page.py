@@ -8,18 +8,16 @@ results give the same bytes; the time of the run is kept in ``provenance.json`` 
 from __future__ import annotations
 
 import base64
-import hashlib
 import re
 from collections import Counter
 from collections.abc import Mapping
-from importlib import resources
-from typing import Any
 
 from ..results import StudyResults
 from ..tissue import Tissue
 from .bodymap import hexadecimal, legend_svg, shared_outlines_svg
 from .content import patient_cards, photo_cards, protocol_choices
-from .words import day_label, visible
+from .template import content_hash, environment, resource
+from .words import day_label
 
 
 def render_report(results: StudyResults, pictures: Mapping[str, bytes]) -> str:
@@ -29,22 +27,9 @@ def render_report(results: StudyResults, pictures: Mapping[str, bytes]) -> str:
         results: of the study.
         pictures: path of an overlay inside ``results/`` to a small JPEG to embed; pictures may be absent.
     """
-    import jinja2
-    from markupsafe import Markup
-
-    def trusted(text: str) -> Markup:
-        return Markup(text)  # our own drawings, which escape what they quote
-
-    style, script = _resource("report.css"), _script(_resource("script.html"))
-    environment = jinja2.Environment(
-        loader=jinja2.FunctionLoader(_resource),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=_finalize,
-    )
-    environment.filters["svg"] = trusted
+    pages = environment()
+    trusted = pages.filters["svg"]
+    style, script = resource("report.css"), _script(resource("script.html"))
     embedded = {path: "data:image/jpeg;base64," + base64.b64encode(data).decode() for path, data in pictures.items()}
     patients = patient_cards(results, embedded)
     names = {patient.name for patient in patients}
@@ -53,9 +38,9 @@ def render_report(results: StudyResults, pictures: Mapping[str, bytes]) -> str:
     orphans += [photo for patient in results.patients for photo in patient.photos if photo.day is None]
     statuses = Counter(photo.status for patient in patients for visit in patient.visits for photo in visit.photos)
     statuses["refused"] += len(orphans)
-    return environment.get_template("page.html").render(
-        policy=f"default-src 'none'; img-src data:; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
-        "base-uri 'none'; form-action 'none'",
+    return pages.get_template("page.html").render(
+        policy=f"default-src 'none'; img-src data:; style-src '{content_hash(style)}'; "
+        f"script-src '{content_hash(script)}'; base-uri 'none'; form-action 'none'",
         style=trusted(style),
         script=trusted(script),
         results=results,
@@ -88,20 +73,8 @@ def _columns(results: StudyResults) -> str:
     return ", ".join(sorted({patient.chart_column for patient in results.patients}))
 
 
-def _resource(name: str) -> str:
-    return (resources.files("bsa_measure") / "report" / name).read_text(encoding="utf-8").replace("\r\n", "\n")
-
-
 def _script(text: str) -> str:
     """What stands between the tags: a separate file, so that an editor can check it."""
     found = re.search(r"<script>(.*)</script>", text, re.DOTALL)
     assert found is not None
     return found.group(1)
-
-
-def _hash(text: str) -> str:
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-
-
-def _finalize(value: Any) -> Any:
-    return visible(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
