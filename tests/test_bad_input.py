@@ -33,6 +33,7 @@ from bsa_measure.measure import measure
 from bsa_measure.readings import Readings
 from bsa_measure.study import open_study
 
+PROC = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at processes in /proc")
 POSIX = pytest.mark.skipif(os.name != "posix", reason="uses names, signals or mounts that only POSIX systems have")
 
 
@@ -327,12 +328,14 @@ def test_the_report_says_everything_that_was_wrong(
         assert re.search(says, shown), says
 
 
-@POSIX
+@PROC
 def test_a_decompression_bomb_costs_no_memory(tmp_path: Path) -> None:
     folder = write_study(tmp_path / "study")
     save_photo(folder / "photos" / "P1" / "D0" / "trunk-posterior.jpg", skin_photo())
-    code = "import resource,sys;from bsa_measure.measure import measure;from pathlib import Path;" \
-           "measure(Path(sys.argv[1]));print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"  # fmt: skip
+    code = (
+        "import sys;from pathlib import Path;from bsa_measure.measure import measure;measure(Path(sys.argv[1]));"
+        "print(next(line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')))"
+    )
 
     def peak() -> int:
         return int(subprocess.run([sys.executable, "-c", code, folder], capture_output=True, check=True).stdout)
@@ -341,8 +344,7 @@ def test_a_decompression_bomb_costs_no_memory(tmp_path: Path) -> None:
     shutil.rmtree(folder / "results")
     (folder / "photos" / "P1" / "D0" / "trunk-anterior.png").write_bytes(real_png_bomb(30_000))
     (folder / "photos" / "P1" / "D0" / "buttocks.png").write_bytes(claimed_png(30_000))
-    unit = 1 if sys.platform == "darwin" else 1024
-    assert (peak() - without) * unit < 30e6
+    assert peak() - without < 30_000  # kilobytes
     assert len([row for row in table(folder, "photos.csv") if "million pixels" in row["problems"]]) == 2
 
 
@@ -694,6 +696,10 @@ def disturb(folder: Path, delay: float, how: str) -> tuple[int, str]:
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip
     deadline = time.monotonic() + 60
+    # In its first tenths of a second the program is still being loaded, and Python itself answers Ctrl-C.
+    while how == "Ctrl-C" and not (folder / "results" / ".measuring").exists() and process.poll() is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
     while how == "kill a worker" and not children(process.pid) and process.poll() is None:
         assert time.monotonic() < deadline
         time.sleep(0.01)
@@ -733,11 +739,11 @@ def continues(folder: Path, undisturbed: dict[str, bytes]) -> None:
 CODES = {"Ctrl-C": {0, 130}, "kill -9": {0, -9}, "kill a worker": {0, 2}}
 
 
-@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds the worker processes in /proc")
+@PROC
 @pytest.mark.parametrize("how", CODES)
 def test_measure_goes_on_after_any_end(tmp_path: Path, undisturbed: dict[str, bytes], how: str) -> None:
     folder = small_study(tmp_path / "study")
-    for delay in (0.0,) if how == "kill a worker" else (0.9, 2.0):
+    for delay in (1.0, 2.0) if how == "kill -9" else (0.0,):
         code, errors = disturb(folder, delay, how)
         assert code in CODES[how], errors
         assert "Traceback" not in errors, errors
@@ -748,14 +754,14 @@ def test_measure_goes_on_after_any_end(tmp_path: Path, undisturbed: dict[str, by
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds the worker processes in /proc")
+@PROC
 def test_measure_goes_on_after_many_ends(tmp_path: Path) -> None:
     reference = small_study(tmp_path / "reference" / "study", photos=8)
     measure(reference)
     expected = contents(reference / "results")
     random = np.random.default_rng(5)
     for how, codes in CODES.items():
-        for round_ in range(20):
+        for round_ in range(8):
             folder = small_study(tmp_path / f"{how} {round_}" / "study", photos=8)
             for _ in range(2):
                 code, errors = disturb(folder, float(random.uniform(0, 4)), how)
