@@ -17,10 +17,12 @@ __version__ = "0.1.0"
 
 # Public name -> the module that holds it, and its name there where that is the module's own.
 _HOMES = {
+    "AreaWeight": "geometry",
     "Areas": "fractions",
     "BsaMeasureError": "errors",
     "Call": "endpoint",
     "Chart": "chart",
+    "Comparison": "compare",
     "Extent": "bsa",
     "Healing": "course",
     "NewReading": "readings",
@@ -43,6 +45,8 @@ _HOMES = {
     "areas_on_surface": "fractions",
     "call": "endpoint",
     "category": "endpoint",
+    "cohort_study": "cohort_tables",
+    "compare_readers": "compare",
     "eligibility": "endpoint",
     "healing": "course",
     "import_masks": "imports",
@@ -61,6 +65,7 @@ _HOMES = {
     "store_mask": "readings",
     "surface_map": "surfaces",
     "visit_bsa": "bsa",
+    "weight_picture": "geometry",
 }
 
 __all__ = sorted(["__version__", *_HOMES])
@@ -87,6 +92,9 @@ if TYPE_CHECKING:
     from .bsa import visit_bsa as visit_bsa
     from .chart import Chart as Chart
     from .chart import load_chart as load_chart
+    from .cohort_tables import cohort_study as cohort_study
+    from .compare import Comparison as Comparison
+    from .compare import compare_readers as compare_readers
     from .course import Healing as Healing
     from .course import healing as healing
     from .endpoint import Call as Call
@@ -97,7 +105,9 @@ if TYPE_CHECKING:
     from .fractions import Areas as Areas
     from .fractions import areas_on_surface as areas_on_surface
     from .fractions import pool as pool
+    from .geometry import AreaWeight as AreaWeight
     from .geometry import area_weight as area_weight
+    from .geometry import weight_picture as weight_picture
     from .imports import import_masks as import_masks
     from .measure import measure as measure_study
     from .photo import Photo as Photo
