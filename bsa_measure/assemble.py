@@ -40,11 +40,13 @@ def assemble(study: Study, photos: Sequence[PhotoResult], provenance: Provenance
 def _patient_result(study: Study, patient: Patient, photos: Sequence[PhotoResult]) -> PatientResult:
     protocol = study.protocol
     declared = {day for name, day in study.uninvolved if name == patient.patient}
-    days = sorted({photo.day for photo in photos if photo.day is not None} | declared)
+    first, last = protocol.visits.first_day, protocol.visits.last_day
+    named = {photo.day for photo in photos if photo.day is not None} | declared
+    days = sorted(day for day in named if first <= day <= last)
     visits, calls = _course(study, patient, photos, days, flat=False)
     flat_visits, flat_calls = _course(study, patient, photos, days, flat=True)
     rule = protocol.endpoint
-    whole = healing(visits, max(days, default=0), look_forward=True)
+    whole = healing(visits, max(days, default=0), maximum=rule.maximum, look_forward=True)
     return PatientResult(
         patient=patient,
         chart_column=study.chart.column(patient.age_years),
@@ -52,7 +54,7 @@ def _patient_result(study: Study, patient: Patient, photos: Sequence[PhotoResult
         missing_views=_missing_views(study, patient.patient, photos, days),
         calls=tuple(_compared(pair, flat) for pair, flat in zip(calls, flat_calls, strict=True)),
         eligible=eligibility(visits, patient.index_day, protocol.eligibility),
-        category=category(whole.peak, rule.category),
+        category=category(whole.maximum, rule.category),
         maximum=whole.peak,
         maximum_day=whole.peak_day,
         photos=tuple(photos),

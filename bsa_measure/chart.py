@@ -113,8 +113,13 @@ def parse_chart(text: str, name: str) -> Chart:
     if set(data) != _KEYS:
         wrong = ", ".join(sorted(set(data) ^ _KEYS))
         raise ChartError(f"The chart {name} needs exactly the keys {', '.join(sorted(_KEYS))}; look at: {wrong}.")
+    if not isinstance(data["columns"], list) or not isinstance(data["weights"], dict):
+        raise ChartError(f"The chart {name} needs a list of columns and a table of weights.")
     columns = tuple(str(column) for column in data["columns"])
-    from_age = tuple(float(age) for age in data["from_age"])
+    ages = data["from_age"]
+    if not isinstance(ages, list) or not all(isinstance(a, (int, Decimal)) and Decimal(a).is_finite() for a in ages):
+        raise ChartError(f"The chart {name} needs a list of ages, in years, as from_age.")
+    from_age = tuple(float(age) for age in ages)
     if not columns or len(from_age) != len(columns) or list(from_age) != sorted(set(from_age)):
         raise ChartError(f"The chart {name} needs one rising from_age for each of its columns.")
     weights = {surface: _row(value, surface, len(columns), name) for surface, value in data["weights"].items()}

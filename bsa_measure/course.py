@@ -60,10 +60,11 @@ def healing(visits: Sequence[VisitBsa], day: int, *, maximum: Maximum = "peak", 
         maximum: which maximum M(t) is.
         look_forward: whether visits after t count towards the maximum.
     """
-    known = sorted((v for v in visits if v.detached is not None), key=lambda v: v.day)
-    counted = [v for v in known if look_forward or v.day <= day]
-    today = next((v for v in known if v.day == day), None)
-    others = [v for v in counted if v.day != day]
+    in_time = sorted((v for v in visits if look_forward or v.day <= day), key=lambda v: v.day)
+    counted = [v for v in in_time if v.detached is not None]
+    today = next((v for v in counted if v.day == day), None)
+    # A visit of which nothing can be seen is no maximum observed, but anything from 0 to 100 within the bounds.
+    others = [v for v in in_time if v.day != day]
     peak, peak_day = _peak(counted)
     ever = _ever_detached(counted, _point)
     chosen = peak if maximum == "peak" else ever
@@ -81,7 +82,7 @@ def healing(visits: Sequence[VisitBsa], day: int, *, maximum: Maximum = "peak", 
         maximum=chosen,
         healed=healed,
         reepithelialised=reepithelialised,
-        any_detachment_possible=any(v.detached is not None and v.detached.high > 0 for v in counted),
+        any_detachment_possible=any(v.detached is None or v.detached.high > 0 for v in in_time),
     )
 
 
@@ -106,6 +107,8 @@ def _reepithelialised(today: VisitBsa, others: list[VisitBsa], maximum: Maximum,
     high = 100.0 * e.high / smallest if smallest > 0 else math.inf
     return Extent(point, min(low, point), max(high, point))
 
+
+_NOTHING_SEEN = Extent(0.0, 0.0, 100.0)
 
 Bound = Callable[[Extent | None], float]
 
@@ -138,7 +141,7 @@ def _ever_detached(visits: list[VisitBsa], at: Bound) -> float | None:
 
 def _maximum(today: VisitBsa, others: list[VisitBsa], maximum: Maximum, today_at: Bound, others_at: Bound) -> float:
     if maximum == "peak":
-        return max([today_at(today.detached), *(others_at(v.detached) for v in others)])
+        return max([today_at(today.detached), *(others_at(v.detached or _NOTHING_SEEN) for v in others)])
     rows = [[(s, today_at(s.detached)) for s in today.surfaces]]
     rows += [[(s, others_at(s.detached)) for s in v.surfaces] for v in others]
     return _sum_of_worst(rows)

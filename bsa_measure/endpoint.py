@@ -109,16 +109,16 @@ def eligibility(visits: Sequence[VisitBsa], index_day: int | None, rule: Eligibi
         rule: the protocol's limits. Bounds that straddle the minimum give ``undetermined``.
     """
     least = rule.minimum_percent - _ROUNDING
-    known = sorted((v for v in visits if v.detached is not None), key=lambda v: v.day)
+    known = sorted(visits, key=lambda v: v.day)
     if index_day is None:
         return Eligible("undetermined", None, "patients.csv gives no index_day")
-    early = [(v.day, v.detached) for v in known if v.detached and 0 <= v.day - index_day <= rule.within_days]
-    if not early:
+    early = [(v.day, v.detached) for v in known if 0 <= v.day - index_day <= rule.within_days]
+    if not any(extent for _, extent in early):
         return Eligible("undetermined", None, f"no measured visit within {rule.within_days} days of the index day")
-    sure = [day for day, extent in early if extent.low >= least]
+    sure = [day for day, extent in early if extent and extent.low >= least]
     if sure:
         return Eligible("yes", sure[0], f"at least {rule.minimum_percent:g} % BSA on D{sure[0]}")
-    possible = [day for day, extent in early if extent.high >= least]
+    possible = [day for day, extent in early if extent is None or extent.high >= least]
     if possible:
         return Eligible("undetermined", None, f"hidden skin decides whether {rule.minimum_percent:g} % BSA was reached")
     return Eligible("no", None, f"below {rule.minimum_percent:g} % BSA within {rule.within_days} days of the index day")

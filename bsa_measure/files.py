@@ -158,6 +158,12 @@ def read_table(path: Path, required: Sequence[str]) -> list[dict[str, str]]:
     missing = [name for name in required if name not in columns]
     if missing:
         raise StudyError(f"{path.name} has no column {missing[0]!r}: its first line must name {', '.join(required)}.")
+    for number, line in enumerate(lines[1:], start=2):
+        if any(line[len(columns) :]):
+            raise StudyError(
+                f"{path.name}: row {number} has more cells than the first line has columns: write decimals with a "
+                "point, and one thing a cell."
+            )
     return [dict(zip(columns, [*line, *[""] * len(columns)], strict=False)) for line in lines[1:]]
 
 

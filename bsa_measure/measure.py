@@ -106,7 +106,9 @@ def choose_model(protocol: Protocol, name: str | None = None, reader: str | None
     Raises:
         ModelError: unknown, damaged, or not the one that the protocol locks.
     """
-    if name is None and reader is not None and reader.startswith(MODEL_PREFIX):
+    if reader is not None and reader.startswith(MODEL_PREFIX):
+        if name is not None and MODEL_PREFIX + name != reader:
+            raise ModelError(f"--model {name} and --reader {reader} name two models: leave one of them out.")
         name = reader.removeprefix(MODEL_PREFIX)
     model = load_model(name or protocol.measure.model)
     locked = protocol.measure.model_sha256
@@ -242,8 +244,9 @@ def _job(study: Study, photo: PhotoFile, sha256: str, choice: Choice, model: Mod
     }
     key = hashlib.sha256(json.dumps(description, sort_keys=True).encode()).hexdigest()[:32]
     return PhotoJob(
-        folder=study.folder,
+        folder=study.folder.absolute(),  # a cluster's workers start elsewhere
         file=photo.file,
+        photo_sha256=sha256,
         view_name=photo.view,
         view=view,
         chart=study.chart,

@@ -105,7 +105,7 @@ def read_photo(path: Path, *, long_side: int) -> Photo:
         with _open(path, data) as image:
             try:
                 width, height = _upright_size(image)
-                taken = _capture_time(image.getexif())
+                taken = _capture_time(image)
                 pixels = _decode_upright(image, long_side)
             except MemoryError as error:
                 raise PhotoError(
@@ -183,7 +183,7 @@ def _kind(image: Image.Image) -> str:
 
 def _upright_size(image: Image.Image) -> tuple[int, int]:
     # Pillow turns a TIFF by itself, and gives its upright size from the start.
-    turned = _kind(image) != "TIFF" and image.getexif().get(_ORIENTATION_TAG, 1) in (5, 6, 7, 8)
+    turned = _kind(image) != "TIFF" and _orientation(image) in (5, 6, 7, 8)
     return (image.height, image.width) if turned else (image.width, image.height)
 
 
@@ -194,7 +194,8 @@ def _decode_upright(image: Image.Image, long_side: int) -> PixelArray:
         image.draft(image.mode, (max(1, int(0.9 * wide)), max(1, int(0.9 * high))))
     profile = image.info.get("icc_profile")
     image.load()
-    ImageOps.exif_transpose(image, in_place=True)
+    if _orientation(image) != 1:
+        ImageOps.exif_transpose(image, in_place=True)
     times = max(image.size) // (2 * long_side)
     if times > 1 and image.mode in ("RGB", "RGBA", "L", "CMYK"):
         # Every copy of a whole 170-megapixel photo would cost 700 MB; what is left is at least twice the working size.
@@ -235,8 +236,19 @@ def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     return image.convert("RGB")
 
 
-def _capture_time(exif: Image.Exif) -> datetime | None:
-    details = exif.get_ifd(_EXIF_IFD)
+def _orientation(image: Image.Image) -> int:
+    """The EXIF orientation; 1, upright, where a damaged tag says nothing."""
+    try:
+        return int(image.getexif().get(_ORIENTATION_TAG, 1))
+    except Exception:  # Pillow reports damage as SyntaxError, ValueError, struct.error, TypeError, ...
+        return 1
+
+
+def _capture_time(image: Image.Image) -> datetime | None:
+    try:
+        details = image.getexif().get_ifd(_EXIF_IFD)
+    except Exception:  # likewise
+        return None
     for tag in _CAPTURE_TIME_TAGS:
         text = str(details.get(tag, "")).strip("\x00 ")
         try:

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from .chart import Chart
 from .errors import MaskError, PhotoError
-from .files import write_bytes
+from .files import printable, write_bytes
 from .fractions import Areas, areas_on_surface
 from .geometry import Geometry, area_weight
 from .photo import Photo, read_photo
@@ -40,6 +40,7 @@ class PhotoJob:
     Attributes:
         folder: the study folder.
         file: the photograph, as a path inside it.
+        photo_sha256: of the photograph when the job was planned.
         view_name, view: the standard photograph it is.
         chart: numbers the surfaces.
         long_side: of the working image, in pixels.
@@ -54,6 +55,7 @@ class PhotoJob:
 
     folder: Path
     file: str
+    photo_sha256: str
     view_name: str
     view: View
     chart: Chart
@@ -129,6 +131,9 @@ def measure_photo(job: PhotoJob) -> PhotoOutcome:
         photo = read_photo(job.folder / job.file, long_side=job.long_side)
     except PhotoError as error:
         return PhotoOutcome("refused", (str(error),))
+    if photo.sha256 != job.photo_sha256:
+        name = printable(job.file)
+        return PhotoOutcome("refused", (f"{name} was changed while it was measured: run the same command again.",))
     try:
         labels, certainty = _labels(job, photo)
         surfaces = _surfaces(job, labels)

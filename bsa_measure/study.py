@@ -74,6 +74,7 @@ class Study:
         uninvolved: (patient, day) to the surfaces declared free of lesions, EVERY_SURFACE among them where the row
             says so; see :func:`declared_uninvolved`.
         truth: (patient, day) to the known truth, for phantoms.
+        unplaced: (patient, day, or None where it is not known) of every file whose view or day cannot be told.
         problems: sentences about tables and files out of place.
     """
 
@@ -84,6 +85,7 @@ class Study:
     photos: tuple[PhotoFile, ...]
     uninvolved: Mapping[tuple[str, int], frozenset[str]]
     truth: Mapping[tuple[str, int], TrueVisit] = field(default_factory=dict)
+    unplaced: frozenset[tuple[str, int | None]] = frozenset()
     problems: tuple[str, ...] = ()
 
     @property
@@ -142,10 +144,21 @@ def open_study(folder: Path) -> Study:
     protocol, chart = load_protocol(folder / PROTOCOL_FILE)
     problems: list[str] = []
     patients, refused = _read_patients(folder / "patients.csv", chart, problems)
-    photos = _read_photos(folder / "photos", protocol, chart, patients, refused, problems)
+    unplaced: set[tuple[str, int | None]] = set()
+    photos = _read_photos(folder / "photos", protocol, chart, patients, refused, problems, unplaced)
     uninvolved = _read_uninvolved(folder / "uninvolved.csv", chart, patients, problems)
     truth = _read_truth(folder / "truth" / "visits.csv", problems)
-    return Study(folder, protocol, chart, patients, photos, uninvolved, truth, tuple(problems))
+    return Study(
+        folder,
+        protocol,
+        chart,
+        patients,
+        photos,
+        uninvolved,
+        problems=tuple(problems),
+        truth=truth,
+        unplaced=frozenset(unplaced),
+    )
 
 
 def _called(folder: Path) -> str:
@@ -226,6 +239,7 @@ def _read_photos(
     patients: Mapping[str, Patient],
     refused: Mapping[str, str],
     problems: list[str],
+    unplaced: set[tuple[str, int | None]],
 ) -> tuple[PhotoFile, ...]:
     found: list[PhotoFile] = []
     overlays: set[str] = set()
@@ -236,19 +250,23 @@ def _read_photos(
         for visit in _entries(Path(patient.path), problems):
             if not visit.is_dir():
                 problems.append(_out_of_place(visit, folder))
+                unplaced.add((composed(patient.name), None))
                 continue
             for entry in _entries(Path(visit.path), problems):
                 suffix = Path(entry.name).suffix.lower()
                 if entry.is_dir():
                     problems.append(_out_of_place(entry, folder))
+                    unplaced.add((composed(patient.name), parse_visit(visit.name)))
                     continue
                 if suffix not in SUFFIXES + LATER_SUFFIXES:
                     place = _place(Path(entry.path), folder)
                     problems.append(f"{place} is not a JPEG, PNG or TIFF file: export it again as JPEG, or move it.")
+                    unplaced.add((composed(patient.name), parse_visit(visit.name)))
                     continue
                 photo = _photo_file(Path(entry.path), folder, protocol, chart, overlays)
                 problem = _photo_problem(photo, protocol, chart, patients, refused)
                 found.append(photo if not problem else PhotoFile(**{**photo.__dict__, "problem": problem}))
+    unplaced |= {(photo.patient, photo.day) for photo in found if photo.shows is None or photo.day is None}
     order = {view: index for index, view in enumerate(protocol.views)}
     patient_order = {patient: index for index, patient in enumerate(patients)}
 
@@ -409,6 +427,9 @@ def declared_uninvolved(study: Study, patient: str, day: int) -> frozenset[str]:
     declared = study.uninvolved.get((patient, day), frozenset())
     named = declared - {EVERY_SURFACE}
     if EVERY_SURFACE not in declared and study.protocol.measure.unphotographed == "unseen":
+        return named
+    # A file whose view or day is not known may show any surface of this visit: nothing is swept then.
+    if {(patient, day), (patient, None)} & study.unplaced:
         return named
     photographed = {
         surface

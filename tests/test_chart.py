@@ -97,6 +97,9 @@ def test_tenths_that_binary_numbers_cannot_hold_still_sum_to_100() -> None:
         (SMALL + 'a = "13"', "one number"),
         (SMALL + "a = [50, 50]", "one number"),
         ("title = 'x'", "needs exactly the keys"),
+        ('title="t"\nsource="s"\nfrom_age=0\ncolumns=["all"]\n[weights]\na=100', "list of ages"),
+        ('title="t"\nsource="s"\nfrom_age=["y"]\ncolumns=["all"]\n[weights]\na=100', "list of ages"),
+        ('title="t"\nsource="s"\nfrom_age=[0]\ncolumns=["all"]\nweights=5', "table of weights"),
     ],
 )
 def test_a_bad_chart_file_is_refused_with_a_sentence(text: str, says: str) -> None:

@@ -259,3 +259,30 @@ def test_earlier_readings_at_another_size_do_not_change_the_result(study: Path) 
     assert {name: data for name, data in after.items() if name.endswith((".csv", ".jpg"))} == {
         name: data for name, data in fresh.items() if name.endswith((".csv", ".jpg"))
     }
+
+
+@pytest.mark.parametrize("name", ["D7/trunk-anteror.jpg", "D7b/trunk-anterior.jpg", "D7/trunk-anterior.webp"])
+def test_a_misnamed_photograph_is_never_declared_healthy_by_a_sweeping_word(study: Path, name: str) -> None:
+    place = study / "photos" / "P1" / name
+    place.parent.mkdir(exist_ok=True)
+    (study / "photos" / "P1" / "D7" / "trunk-anterior.jpg").rename(place)
+    seven = next(visit for visit in measure(study).patients[0].visits if visit.day == 7)
+    assert "trunk-anterior" in {s.surface for s in seven.having("unseen")}
+    assert seven.having("uninvolved") == ()
+
+
+def test_a_photograph_that_changes_while_it_is_measured_is_not_recorded_as_the_old_one(
+    study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = photo_job.read_photo
+    changed = study / "photos" / "P1" / "D7" / "trunk-anterior.jpg"
+
+    def late(path: Path, *, long_side: int) -> photo_job.Photo:
+        if path == changed:
+            save_photo(path, skin_photo(77))
+        return real(path, long_side=long_side)
+
+    monkeypatch.setattr(photo_job, "read_photo", late)
+    measure(study)
+    assert "was changed while it was measured" in photos(study)["D7/trunk-anterior.jpg"]["problems"]
+    assert len(Readings(study).all()) == 5

@@ -148,6 +148,15 @@ def test_no_detachment_seen_but_skin_hidden_is_undetermined() -> None:
     assert call(healing(visits, 7), Endpoint()).response == "undetermined"
 
 
+def test_a_visit_of_which_nothing_is_seen_leaves_everything_open() -> None:
+    blank = visit_bsa(0, ADULT, {"trunk-anterior": Areas(not_assessable=1.0)})
+    found = call(healing([blank, one_surface(3, 5.2), one_surface(7, 5.2)], 7), Endpoint())
+    assert found.response == "undetermined"
+    assert call(healing([blank, one_surface(7, 0)], 7), Endpoint()).response == "undetermined"
+    assert eligibility([blank, one_surface(3, 5.2)], -2, Eligibility()).answer == "undetermined"
+    assert eligibility([one_surface(3, 5.2)], -2, Eligibility()).answer == "no"
+
+
 def test_the_registry_wording_counts_covered_skin() -> None:
     visits = [one_surface(0, 10), one_surface(7, 0, e=8)]
     healed = healing(visits, 7)
@@ -268,8 +277,7 @@ def test_the_interval_holds_whatever_the_hidden_skin_is(course: list[list[Areas 
             extent = s.detached
             low, high = (0.0, 1.0) if extent is None else (extent.low, extent.high)
             total += s.weight * (low + (high - low) * next(draw))
-        if visit.detached is not None:
-            totals.append((visit.day, total))
+        totals.append((visit.day, total))  # also of a visit of which nothing was seen
     day = len(course) - 1
     found = healing(visits, day)
     if found.healed is None:

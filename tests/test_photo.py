@@ -198,3 +198,10 @@ def test_every_truncation_of_a_jpeg_is_noticed(tmp_path: Path) -> None:
         path.write_bytes(data[: int(share * len(data))])
         with pytest.raises(PhotoError):
             read_photo(path, long_side=2048)
+
+
+def test_a_damaged_tag_does_not_cost_the_photograph(tmp_path: Path) -> None:
+    path = tmp_path / "photo.png"
+    Image.fromarray(skin_photo()).save(path, exif=b"Exif\0\0XX*\0\x08\0\0\0")
+    assert read_photo(path, long_side=2048).pixels.shape == skin_photo().shape
+    assert photo_size(path)[1:] == (skin_photo().shape[1], skin_photo().shape[0])
