@@ -236,7 +236,8 @@ def test_the_rest_of_the_study_is_measured(study: Path, measured: object) -> Non
     }
     visits = {row["visit"]: row for row in table(study, "visits.csv") if row["patient"] == "LY-1"}
     assert visits["D00"]["detached_bsa_percent"] != ""
-    assert visits["D07"]["surfaces_unseen"] == "0"
+    # Some of this patient's files cannot be placed, so the sweeping "*" of D07 holds for nothing.
+    assert visits["D07"]["surfaces_unseen"] == "32"
     assert [row["patient"] for row in table(study, "patients.csv")] == ["LY-1", "'=cmd()"]
 
 
