@@ -11,14 +11,13 @@ the whole table, with one sentence: an analysis of half a table would be wrong a
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from .errors import StudyError
-from .files import printable, read_table, table_text, undefuse
+from .files import cell_number, printable, read_table, table_text, undefuse
 from .protocol import suggestion
 from .results import visit_label
 from .study import parse_visit
@@ -171,11 +170,8 @@ def _answer(where: str, column: str, text: str) -> bool | None:
 def _number(where: str, column: str, text: str, low: float, high: float) -> float | None:
     if not text:
         return None
-    try:
-        value = float(text.replace(",", "."))
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
+    value = cell_number(text)
+    if value is None:
         raise StudyError(f"{where}: {column} is {printable(text)!r}, which is not a number: correct it.")
     if not low <= value <= high:
         raise StudyError(f"{where}: {column} {value:g} cannot be right: check the unit and the decimal point.")

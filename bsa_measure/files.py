@@ -167,6 +167,15 @@ def read_table(path: Path, required: Sequence[str]) -> list[dict[str, str]]:
     return [dict(zip(columns, [*line, *[""] * len(columns)], strict=False)) for line in lines[1:]]
 
 
+def cell_number(text: str) -> float | None:
+    """The finite number in a cell, with a decimal point or a decimal comma; None for anything else."""
+    try:
+        value = float(text.replace(",", "."))
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
+
+
 def printable(text: str) -> str:
     """A name fit for a message: one line, no control characters."""
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from .chart import Chart
 from .errors import StudyError
-from .files import printable, read_table, write_text
+from .files import cell_number, printable, read_table, write_text
 from .photo import LATER_SUFFIXES, SUFFIXES
 from .protocol import Protocol, View, load_protocol, protocol_text, suggestion
 from .results import Patient, PhotoResult, TrueVisit, visit_label
@@ -223,11 +223,8 @@ def _number(row: Mapping[str, str], column: str, patient: str) -> float | None:
     text = row.get(column, "")
     if not text:
         return None
-    try:
-        value = float(text.replace(",", "."))
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
+    value = cell_number(text)
+    if value is None:
         raise StudyError(f"patients.csv: {column} of the patient {patient!r} is not a number ({text!r}): correct it.")
     return value
 

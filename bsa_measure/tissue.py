@@ -34,11 +34,6 @@ class Tissue(IntEnum):
         """Red, green and blue, 0-255."""
         return _COLORS[self]
 
-    @property
-    def is_assessed_skin(self) -> bool:
-        """Whether the pixel is skin whose state can be seen."""
-        return self in (Tissue.INTACT, Tissue.DETACHED, Tissue.REEPITHELIALISED)
-
 
 _TITLES = {
     Tissue.BACKGROUND: "background",
