@@ -83,8 +83,15 @@ def probability_greater(new: Beta, standard: Beta, delta: float = 0.0) -> float:
     end = float(special.betainc(standard.a, standard.b, min(max(1 - delta, 0.0), 1.0)))
     if end <= start:
         return start
-    shares = special.betaincinv(standard.a, standard.b, start + (end - start) * _NODES) + delta
-    beyond = special.betaincc(new.a, new.b, np.clip(shares, 0.0, 1.0))
+    below = start + (end - start) * _NODES
+    share = special.betaincinv(standard.a, standard.b, below)
+    rest = special.betaincinv(standard.b, standard.a, 1.0 - below)
+    # A share near 1 is told by what is missing to 1: the share itself has no digits left for it.
+    beyond = np.where(
+        share < 0.5,
+        special.betaincc(new.a, new.b, np.clip(share + delta, 0.0, 1.0)),
+        special.betainc(new.b, new.a, np.clip(rest - delta, 0.0, 1.0)),
+    )
     return min(1.0, start + (end - start) * float(np.dot(_WEIGHTS, beyond)))
 
 
