@@ -2,8 +2,8 @@
 
     python benchmarks/evaluate_quality.py DATA [--split dev_val] [--workers 2] [--out FOLDER]
 
-DATA as for evaluate_segmentation.py. Blur and shake are given in thousandths of the photo's longer side, exposure
-in stops. Writes quality.md; the same photographs give the same bytes.
+DATA holds ``wounds/`` and ``skin/``, each with ``manifest.csv`` and ``images/``. Blur and shake are given in
+thousandths of the photo's longer side, exposure in stops. Writes quality.md; the same photographs give the same bytes.
 """
 
 from __future__ import annotations

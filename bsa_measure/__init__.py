@@ -17,14 +17,19 @@ __version__ = "0.1.0"
 
 # Public name -> the module that holds it, and its name there where that is the module's own.
 _HOMES = {
+    "Adjudication": "adjudicate",
+    "Act": "readings",
     "AreaWeight": "geometry",
     "Areas": "fractions",
+    "BlindedPhoto": "adjudicate",
     "BsaMeasureError": "errors",
     "Call": "endpoint",
     "Chart": "chart",
     "Comparison": "compare",
+    "Decision": "adjudication",
     "Extent": "bsa",
     "Healing": "course",
+    "NewAct": "readings",
     "NewReading": "readings",
     "Patient": "results",
     "PatientResult": "results",
@@ -43,6 +48,7 @@ _HOMES = {
     "VisitBsa": "bsa",
     "area_weight": "geometry",
     "areas_on_surface": "fractions",
+    "blinded_photo": "adjudicate",
     "call": "endpoint",
     "category": "endpoint",
     "cohort_study": "cohort_tables",
@@ -56,11 +62,14 @@ _HOMES = {
     "load_mask": "readings",
     "load_model": "segment",
     "load_protocol": "protocol",
+    "lock_on": "readings",
     "measure_study": "measure.measure",
     "model_names": "segment",
+    "open_adjudication": "adjudicate",
     "open_study": "study",
     "pool": "fractions",
     "read_photo": "photo",
+    "record_decisions": "adjudicate",
     "segment_photo": "segment.segment",
     "store_mask": "readings",
     "surface_map": "surfaces",
@@ -86,6 +95,12 @@ def __dir__() -> list[str]:
 
 
 if TYPE_CHECKING:
+    from .adjudicate import Adjudication as Adjudication
+    from .adjudicate import BlindedPhoto as BlindedPhoto
+    from .adjudicate import blinded_photo as blinded_photo
+    from .adjudicate import open_adjudication as open_adjudication
+    from .adjudicate import record_decisions as record_decisions
+    from .adjudication import Decision as Decision
     from .bsa import Extent as Extent
     from .bsa import SurfaceReading as SurfaceReading
     from .bsa import VisitBsa as VisitBsa
@@ -117,10 +132,13 @@ if TYPE_CHECKING:
     from .protocol import load_protocol as load_protocol
     from .quality import Quality as Quality
     from .quality import judge as judge
+    from .readings import Act as Act
+    from .readings import NewAct as NewAct
     from .readings import NewReading as NewReading
     from .readings import Reading as Reading
     from .readings import Readings as Readings
     from .readings import load_mask as load_mask
+    from .readings import lock_on as lock_on
     from .readings import store_mask as store_mask
     from .results import Patient as Patient
     from .results import PatientResult as PatientResult

@@ -83,13 +83,13 @@ def mask_agreement(a: Labels, b: Labels, tolerance_percent: float) -> MaskAgreem
         raise ValueError("masks to compare must have the same size")
     counts = confusion(a, b)
     pixels = float(a.size)
-    small_a, small_b = _reduced(a), _reduced(b)
+    small_a, small_b = outline_size(a), outline_size(b)
     classes: dict[str, Overlap] = {}
     for tissue in (Tissue.DETACHED, Tissue.REEPITHELIALISED, Tissue.NOT_ASSESSABLE):
         area_a, area_b, both = counts[tissue].sum(), counts[:, tissue].sum(), counts[tissue, tissue]
         overlap = Overlap(float(area_a / pixels), float(area_b / pixels), _dice(area_a, area_b, both))
         if tissue in _OUTLINED and overlap.dice is not None:
-            near, distance = outline_agreement(small_a == tissue, small_b == tissue, tolerance_percent)
+            near, distance = outline_agreement(small_a == int(tissue), small_b == int(tissue), tolerance_percent)
             overlap = Overlap(overlap.share_a, overlap.share_b, overlap.dice, near, distance)
         classes[tissue.name.lower()] = overlap
     body_a, body_b = pixels - counts[0].sum(), pixels - counts[:, 0].sum()
@@ -135,7 +135,8 @@ def _dice(a: float, b: float, both: float) -> float | None:
     return float(2 * both / (a + b)) if a + b else None
 
 
-def _reduced(labels: Labels) -> Labels:
+def outline_size(labels: Labels) -> Labels:
+    """A (height, width) mask at the size at which outlines are compared."""
     height, width = labels.shape
     longest = max(height, width)
     if longest <= OUTLINE_LONG_SIDE:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from typing import Final
 
 import numpy as np
@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from .body_shape_tables import ACROSS, ALONG, CARRIED, TURNED
 
+_DOWN, _WIDE = 60, 400  # steps of the looked-up table along and across a surface
 _HALVES: Final = ("-anterior", "-posterior", "-dorsal", "-palmar", "-plantar")
 Floats = npt.NDArray[np.float64]
 
@@ -35,6 +36,32 @@ class Profile:
     along: Floats
     carried: Floats
     turned: Floats
+
+    @cached_property
+    def _fine(self) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        """``carried`` (_DOWN + 2, _WIDE + 1), its last row the mean of the table's, and ``turned`` (_WIDE + 1,),
+        between the places of the table: looking a pixel up is quicker than interpolating for it."""
+        places = np.linspace(-1, 1, _WIDE + 1)
+        rows = np.array([np.interp(places, self.across, row) for row in [*self.carried, self.carried.mean(axis=0)]])
+        row = np.interp(np.linspace(0, 1, _DOWN + 1), self.along, np.arange(len(self.along)))
+        top = np.minimum(row.astype(int), len(self.along) - 2)
+        part = (row - top)[:, None]
+        fine = rows[top] * (1 - part) + rows[top + 1] * part
+        table = np.concatenate([fine, rows[-1:]]).astype(np.float32)
+        return table, np.interp(places, self.across, self.turned).astype(np.float32)
+
+    def at(
+        self, across: npt.NDArray[np.float32], along: npt.NDArray[np.float32] | None, turned: float
+    ) -> npt.NDArray[np.float32]:
+        """What is carried (N,) at places (N,) of a surface whose part is turned so far; ``along`` None: not known."""
+        table, by_turn = self._fine
+        column = np.rint((np.clip(across, -1, 1) + 1) * np.float32(_WIDE / 2)).astype(np.intp)
+        if along is None:
+            carried = table[-1, column]
+        else:
+            row = np.rint(along * np.float32(_DOWN)).astype(np.intp)
+            carried = table.ravel()[row * (_WIDE + 1) + column]
+        return np.asarray(carried + np.float32(turned) * by_turn[column], np.float32)
 
 
 def part_of(surface: str) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from .batch import default_workers, run
 from .files import printable
-from .measure import choose_model, plan
+from .measure import choose_model, own_models, plan
 from .photo_job import PhotoOutcome, inspect_photo
 from .results import visit_label
 from .study import Study, about, missing_views, open_study, parse_visit
@@ -112,8 +112,9 @@ def check_study(
         BsaMeasureError: the study, its protocol or the model cannot be used at all.
     """
     study = open_study(folder)
-    model = choose_model(study.protocol)
-    plans = plan(study, (), model)
+    models = own_models(study.folder)
+    model = choose_model(study.protocol, models=models)
+    plans = plan(study, (), model, models=models)
     jobs = [p.job for p in plans if p.job is not None]
     outcomes: dict[str, PhotoOutcome] = {}
     if progress:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -15,6 +16,7 @@ from typer.core import TyperCommand
 from . import __version__
 
 if TYPE_CHECKING:
+    from .readings import Act
     from .results import StudyResults
 
 DONE, NEEDS_A_HUMAN, UNUSABLE = 0, 1, 2
@@ -59,6 +61,29 @@ Workers = Annotated[
         show_default="one a processor core",
     ),
 ]
+
+
+Models = Annotated[
+    Path | None,
+    typer.Option(metavar="DIR", help="Folder of the site's own models.", show_default="STUDY/models"),
+]
+
+
+Person = Annotated[str, typer.Option(metavar="NAME", help="Printed name of whoever does this.", show_default=False)]
+OfPatient = Annotated[str, typer.Option("--patient", metavar="PATIENT", help="This patient.", show_default=False)]
+OfVisit = Annotated[
+    str, typer.Option("--visit", metavar="VISIT", help="This visit of the patient, e.g. D07.", show_default=False)
+]
+_SHOWN_ENTRIES = 20
+
+
+class RoleName(StrEnum):
+    """What somebody is in the trial."""
+
+    READER = "reader"
+    ADJUDICATOR = "adjudicator"
+    MONITOR = "monitor"
+    INVESTIGATOR = "investigator"
 
 
 class ProtocolName(StrEnum):
@@ -181,11 +206,13 @@ def measure(
     model: Annotated[
         str | None, typer.Option(metavar="NAME", help="Another model than the protocol's.", show_default=False)
     ] = None,
+    models: Models = None,
     photo: Annotated[
         str | None,
         typer.Option(
             metavar="GLOB",
-            help="Do only the photographs that match, e.g. 'LY-001/*' or '*/D07/*'; the others stay as they are.",
+            help="Of the photographs without a reading do only those that match, e.g. 'LY-001/*' or '*/D07/*'; the "
+            "others keep their numbers, brought up to date where something changed.",
             show_default=False,
         ),
     ] = None,
@@ -193,7 +220,8 @@ def measure(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="Compute from this reader's masks alone, e.g. a person's name or model:classical-v1.",
+            help="Compute from this reader's masks alone, e.g. a person's name, model:classical-v1, or final: what was "
+            "adjudicated, else the protocol's final reader.",
             show_default=False,
         ),
     ] = None,
@@ -212,6 +240,7 @@ def measure(
             workers=workers or default_workers(),
             scheduler=scheduler,
             model=model,
+            models=models,
             photo_glob=photo,
             reader=reader,
             command=_command_text("measure", model=model, photo=photo, reader=reader),
@@ -238,7 +267,11 @@ def segment(
     photos: Annotated[list[Path], typer.Argument(metavar="PHOTO", help="One photograph or more.", show_default=False)],
     out: Annotated[Path, typer.Option(metavar="DIR", help="The folder that the masks go into.", show_default=False)],
     model: Annotated[
-        str | None, typer.Option(metavar="NAME", help="The model to ask.", show_default="the protocol's")
+        str | None,
+        typer.Option(metavar="NAME", help="The model to ask.", show_default="the one the program recommends"),
+    ] = None,
+    models: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder of the site's own models.", show_default=False)
     ] = None,
 ) -> None:
     """Write the class mask of every photograph as DIR/NAME.png, as large as the upright photograph.
@@ -249,7 +282,7 @@ def segment(
     from .segment_photos import segment_photos
 
     with _progress("Segmenting photographs") as progress:
-        written, problems = segment_photos(photos, out, model=model, progress=progress)
+        written, problems = segment_photos(photos, out, model=model, models=models, progress=progress)
     for problem in problems:
         typer.echo(f"- {problem}", err=True)
     typer.echo(f"Wrote {written} {'mask' if written == 1 else 'masks'} to {out}.")
@@ -295,6 +328,50 @@ def import_(
         typer.echo(f"Next:  bsa-measure measure {quoted(study)}")
     if report.problems:
         sys.exit(NEEDS_A_HUMAN if taken else UNUSABLE)
+
+
+@app.command(cls=_Command, epilog=_EXIT_CODES, short_help="Correct the masks in a window, worst first.")
+def review(
+    study: StudyFolder,
+    reader: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Who reads; kept in the record.", show_default="this computer's account name"
+        ),
+    ] = None,
+    blinded: Annotated[
+        bool,
+        typer.Option("--blinded", help="Visits in random order, without dates, the model's or others' labels."),
+    ] = False,
+    seed: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=0, help="Of the random order, drawn once per reader.", show_default="drawn"),
+    ] = None,
+    full_size: Annotated[
+        bool, typer.Option("--full-size", help="Work at the photograph's own size, not at the working size.")
+    ] = False,
+    adjudicate: Annotated[
+        bool, typer.Option("--adjudicate", help="Decide what two readers disagree about, shown as A and B.")
+    ] = False,
+) -> None:
+    """Open a window on the queue of photographs, the worst and undecided first, and correct their masks.
+
+    What is painted is saved stroke by stroke; Done records a reading and opens the next photograph. It can be
+    closed at any time and goes on where it stopped.
+    """
+    import getpass
+
+    from .errors import BsaMeasureError
+
+    try:
+        from bsa_measure_napari.review import adjudicate as open_adjudication
+        from bsa_measure_napari.review import review as open_review
+    except ImportError as error:
+        raise BsaMeasureError("The window needs napari: install it with  pip install 'bsa-measure[napari]'") from error
+    if adjudicate:
+        open_adjudication(study, reader or getpass.getuser())
+        return
+    open_review(study, reader or getpass.getuser(), blinded=blinded, seed=seed, full_size=full_size)
 
 
 @app.command(cls=_Command, epilog=_EXIT_CODES, short_help="Make digital phantom patients to try things on.")
@@ -344,6 +421,129 @@ def phantom(
     )
 
 
+@app.command(cls=_Command, epilog=_EXIT_CODES, short_help="Train a network, or a site's own on its corrections.")
+def train(
+    data: Annotated[Path, typer.Argument(metavar="DATA.toml", help="Recipe and sources.", show_default=False)],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the run.", show_default=False)],
+    sources: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Where the file's relative folders start.", show_default="the file's folder"),
+    ] = None,
+    models: Models = None,
+    threads: Annotated[int | None, typer.Option(metavar="N", min=1, help="Cores to use.", show_default="all")] = None,
+) -> None:
+    """Train the network that DATA.toml describes; it can be stopped at any time and goes on where it stopped.
+
+    The finished model, with its recipe, is in DIR/models: give that folder to `measure --models`.
+    """
+    from .files import quoted
+
+    try:
+        from .training.command import train_model
+    except ImportError as error:
+        _fail(f"Training needs {error.name}: install it with  pip install 'bsa-measure[train]'")
+    made = train_model(
+        data,
+        out,
+        sources=sources,
+        models=models,
+        threads=threads,
+        progress=lambda step, steps, line: typer.echo(f"step {step} of {steps}, loss {line['loss']}"),
+    )
+    typer.echo(
+        f"The model {made.name} ({made.sha256[:12]}…) is in {made.folder}.\n"
+        f"To try it:  bsa-measure measure STUDY --models {quoted(out / 'models')} --model {made.name}"
+    )
+
+
+@app.command(cls=_Command, epilog=_EXIT_CODES, short_help="Turn a study's corrected masks into data for training.")
+def corrections(
+    study: StudyFolder,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the data files.", show_default=False)],
+    name: Annotated[str, typer.Option(metavar="NAME", help="Name of the model to be made.", show_default=False)],
+    start: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="The model to go on from.", show_default="the one the program recommends"),
+    ] = None,
+    folds: Annotated[int, typer.Option(metavar="N", min=0, max=50, help="Parts to judge it on in turn.")] = 5,
+) -> None:
+    """Write data files for `train` from the masks that people made in a study: adjudicated first, else the newest.
+
+    DIR/data.toml learns from all of them. DIR/fold-1.toml and so on leave one part of the patients out, to judge the
+    result on with `evaluate`. The study is not changed and nothing is copied out of it.
+    """
+    from .files import quoted
+    from .segment import default_model
+    from .training.corrections import write_corrections
+
+    made = write_corrections(study, out, name=name, start=start or default_model(), folds=folds)
+    typer.echo(
+        f"{made.photographs} photographs of {made.patients} patients.\n"
+        f"Next:  bsa-measure train {quoted(made.data_file)} --out RUN"
+    )
+
+
+class Part(StrEnum):
+    """The parts of a data file's photographs."""
+
+    TEST = "test"
+    TUNE = "tune"
+    TRAIN = "train"
+
+
+@app.command(cls=_Command, epilog=_EXIT_CODES, short_help="Judge a model on photographs or phantoms with a truth.")
+def evaluate(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="The model to judge.", show_default=False)],
+    data: Annotated[
+        Path,
+        typer.Argument(
+            metavar="DATA", help="A data file as for `train`, or a phantom study with its truth.", show_default=False
+        ),
+    ],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for metrics.json and metrics.md.")] = Path(
+        "evaluation"
+    ),
+    beside: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="A further model to judge on the same; may be given several times.",
+            show_default="classical-v1",
+        ),
+    ] = None,
+    part: Annotated[Part, typer.Option(help="Which photographs of the data file.")] = Part.TEST,
+    sources: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Where the file's relative folders start.", show_default="the file's folder"),
+    ] = None,
+    models: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder of the site's own models.", show_default=False)
+    ] = None,
+    workers: Workers = None,
+) -> None:
+    """Judge a model: how well it outlines, how far its areas and its % BSA are off, and how sure it may be.
+
+    On a data file: Dice, IoU, outlines, area errors and calibration by source, class, skin tone, lesion size and
+    region. On a phantom study: % BSA of every visit, and the call. Predicting nothing is always beside.
+    """
+    from .batch import default_workers
+    from .evaluation_files import evaluate as evaluate_model
+
+    with _progress("Judging photographs") as progress:
+        evaluate_model(
+            model,
+            data,
+            out,
+            beside=("classical-v1",) if beside is None else beside,
+            part=part.value,
+            sources=sources,
+            models=models,
+            workers=workers or default_workers(),
+            progress=progress,
+        )
+    typer.echo((out / "metrics.md").read_text(encoding="utf-8"))
+
+
 @app.command()
 def cohort(
     study: StudyFolder,
@@ -386,6 +586,12 @@ def compare(
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Where the report goes.", show_default="results/compare-A-B")
     ] = None,
+    error_model: Annotated[
+        bool,
+        typer.Option(
+            "--error-model", help="Take --b for right and keep how far --a is from it: measure then gives intervals."
+        ),
+    ] = False,
     workers: Workers = None,
 ) -> None:
     """How well readers agree: photographs, surfaces, visits and calls, as one page and tables."""
@@ -399,7 +605,200 @@ def compare(
     folder = out or default_folder(study, readers)
     write_comparison(comparison, folder)
     typer.echo(closing_lines(comparison, folder))
+    if error_model:
+        from .error_pairs import keep_error_model
+
+        typer.echo(keep_error_model(comparison))
     sys.exit(NEEDS_A_HUMAN if any(excluded.fault for excluded in comparison.excluded) else DONE)
+
+
+@app.command()
+def adjudicate(
+    study: StudyFolder,
+    reader: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Whose readings to look at; give it twice or more.",
+            show_default="the protocol's, else every person who has read",
+        ),
+    ] = None,
+    decisions: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="The filled-in worklist, or what the page saved.", show_default=False),
+    ] = None,
+    adjudicator: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Who has decided; not a reader.", show_default=False)
+    ] = None,
+    final: Annotated[
+        bool, typer.Option("--final", help="Write the final tables, with readers named, into results/final.")
+    ] = False,
+    workers: Workers = None,
+) -> None:
+    """The visits on which readers differ, blinded, for a third person; and that person's decisions.
+
+    Writes a worklist and a page into STUDY/results/adjudication. The key to the letters is STUDY/adjudication/key.json.
+    """
+    from .adjudicate import open_adjudication, record_decisions, refreshed
+    from .adjudicate_files import closing_lines, read_decisions, write_worklist
+    from .batch import default_workers
+
+    if (decisions is None) != (adjudicator is None):
+        _fail("--decisions and --adjudicator belong together: give the table and who has decided.")
+    count = workers or default_workers()
+    with _progress("Comparing photographs") as show:
+        found = open_adjudication(study, reader or (), workers=count, progress=show)
+    problems: list[str] = []
+    if decisions is not None and adjudicator is not None:
+        decided, problems = read_decisions(found, decisions)
+        report = record_decisions(found, decided, adjudicator=adjudicator)
+        problems += report.problems
+        for problem in problems:
+            typer.echo(f"- {problem}", err=True)
+        typer.echo(
+            f"Decisions by {adjudicator}: {len(report.recorded)} recorded, {report.unchanged} unchanged, "
+            f"{len(problems)} refused."
+        )
+        found = refreshed(found)
+    if final:
+        from . import final as final_tables
+
+        with _progress("Measuring final readings") as show:
+            finals = final_tables.final_study(found, workers=count, progress=show)
+        typer.echo(final_tables.closing_lines(finals, final_tables.write_final(finals)))
+        problems += [excluded.reason for excluded in finals.excluded]
+    else:
+        write_worklist(found, workers=count)
+        typer.echo(closing_lines(found))
+    sys.exit(NEEDS_A_HUMAN if problems or found.worklist.open_visits else DONE)
+
+
+@app.command(cls=_Command, epilog=_EXIT_CODES, short_help="Is everything as it was recorded; who did what and why.")
+def audit(
+    study: StudyFolder,
+    patient: Annotated[str, typer.Option(metavar="PATIENT", help="Show this patient only.", show_default=False)] = "",
+    reader: Annotated[
+        str, typer.Option(metavar="NAME", help="Show this person or model only.", show_default=False)
+    ] = "",
+    first: Annotated[
+        datetime | None,
+        typer.Option("--from", formats=["%Y-%m-%d"], help="From this day on (UTC).", show_default=False),
+    ] = None,
+    last: Annotated[
+        datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Up to this day (UTC).", show_default=False)
+    ] = None,
+    blinded: Annotated[
+        bool, typer.Option("--blinded", help="An edition that tells nobody which reader is which.")
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE.csv", help="Write the trail here, in full.", show_default=False)
+    ] = None,
+    expect: Annotated[
+        str, typer.Option(metavar="HASH", help="A hash noted down earlier, to be found again.", show_default=False)
+    ] = "",
+) -> None:
+    """Check the record, every mask, every result and everything signed; changes nothing. Then show the trail.
+
+    The first bad entry is named. Exit code 1 means that something is not as it was recorded.
+    """
+    from . import audit as auditing
+    from .files import write_text
+
+    if blinded and (reader or first or last):
+        _fail("--blinded goes with --patient only: choosing by reader or by day would tell who is who.")
+    found = auditing.audit_study(study, expect=expect)
+    chosen = auditing.select(
+        found.entries, patient=patient, reader=reader, first=first and first.date(), last=last and last.date()
+    )
+    if not blinded:
+        typer.echo(auditing.summary(found))
+    if blinded or out is not None:
+        table = auditing.blinded_table(found, patient=patient) if blinded else auditing.trail_table(found, chosen)
+        if out is not None:
+            write_text(out, table)
+        else:
+            typer.echo(table.rstrip("\n"))
+    else:
+        shown = chosen if patient or reader or first or last else chosen[-_SHOWN_ENTRIES:]
+        if len(shown) < len(chosen):
+            typer.echo(
+                f"\n  ... {len(chosen) - len(shown)} earlier entries: choose with --patient or --from, or use --out"
+            )
+        for entry in shown:
+            typer.echo(auditing.trail_line(entry))
+    if not blinded:
+        typer.echo(f"\n{auditing.verdict(found)}")
+    elif found.faults:
+        typer.echo("Something is not as it was recorded: run it without --blinded, by somebody who may know.", err=True)
+    else:
+        typer.echo("Everything is as it was recorded.", err=True)
+    sys.exit(NEEDS_A_HUMAN if found.faults else DONE)
+
+
+@app.command(cls=_Command, epilog=_EXIT_CODES, short_help="Sign the results of a visit, a patient or the study.")
+def sign(
+    study: StudyFolder,
+    person: Person,
+    role: Annotated[RoleName, typer.Option(help="In the trial.", show_default=False)],
+    meaning: Annotated[
+        str,
+        typer.Option(
+            metavar="TEXT", help="Of the signature: review, approval, responsibility or authorship.", show_default=False
+        ),
+    ],
+    patient: OfPatient = "",
+    visit: OfVisit = "",
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="A remark that is kept.", show_default=False)] = "",
+) -> None:
+    """Put a name to results: the rows of the tables as they are now are kept with the signature.
+
+    Without --patient the whole study is signed. Nothing is locked by it.
+    """
+    from . import signing
+
+    act = signing.sign(
+        study, person=person, role=role.value, meaning=meaning, patient=patient, visit=visit, reason=reason
+    )
+    _echo_act(act)
+
+
+@app.command(cls=_Command, epilog=_EXIT_CODES, short_help="Let no reading be added to a visit, a patient or the study.")
+def lock(
+    study: StudyFolder,
+    person: Person,
+    patient: OfPatient = "",
+    visit: OfVisit = "",
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why; kept in the record.", show_default=False)] = "",
+) -> None:
+    """Lock: from now on no reading is recorded, by nobody and no model, until somebody unlocks with a reason.
+
+    Without --patient the whole study is locked. `measure` still works, from what is recorded.
+    """
+    from . import signing
+
+    _echo_act(signing.lock(study, person=person, patient=patient, visit=visit, reason=reason))
+
+
+@app.command(cls=_Command, epilog=_EXIT_CODES, short_help="Open again what was locked, with a reason.")
+def unlock(
+    study: StudyFolder,
+    person: Person,
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why; kept in the record.", show_default=False)],
+    patient: OfPatient = "",
+    visit: OfVisit = "",
+) -> None:
+    """Unlock a visit, a patient or (without --patient) the whole study. One visit of a locked study can be opened."""
+    from . import signing
+
+    _echo_act(signing.unlock(study, person=person, reason=reason, patient=patient, visit=visit))
+
+
+def _echo_act(act: Act) -> None:
+    from .signing import about_act
+
+    if act.kind == "lock" and not act.covers_sha256:
+        typer.echo("No results that are up to date were there to be kept with the lock: measure, then sign them.")
+    typer.echo(f"{about_act(act)}. Its hash, to be kept outside the study:\n{act.hash}")
 
 
 @contextlib.contextmanager

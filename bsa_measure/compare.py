@@ -285,7 +285,7 @@ def compare_readers(
         BsaMeasureError: the study cannot be used.
     """
     study = open_study(folder)
-    record = Readings(folder).all()
+    record = Readings(folder, read_only=True).all()
     intra = len(readers) == 2 and readers[0] == readers[1]
     if not intra and len(set(readers)) != len(readers):
         raise ReadingError("A reader is named twice: name each reader once, or one reader exactly twice.")
@@ -304,7 +304,10 @@ def compare_readers(
     if not photos:
         raise ReadingError(excluded[0].reason)
     angles = _skin_angles([job for job, outcome in zip(jobs, outcomes, strict=True) if not outcome.problem], workers)
-    results = [_results(study, photos, reader) for reader in range(len(readers))]
+    results = [
+        reader_results(study, [(c.photo, c.readings[i], c.areas[i]) for c in photos], "compare")
+        for i in range(len(readers))
+    ]
     surfaces, visits, patients = _rows(study, results, photos, angles)
     rules = study.protocol.agreement
     return Comparison(
@@ -345,28 +348,37 @@ def _jobs(
     study: Study, record: Sequence[Reading], readers: Sequence[str], intra: bool
 ) -> tuple[list[CompareJob], dict[str, tuple[PhotoFile, tuple[Reading, ...]]], list[Excluded]]:
     """What to compare, whose readings it is about, and what is left out."""
-    usable = [photo for photo in study.photos if not photo.problem]
-    excluded = [Excluded(photo.file, photo.problem, fault=True) for photo in study.photos if photo.problem]
-    sizes = _sizes(usable)
-    doubled = doubled_photos(usable, {file: (found[0], "") for file, found in sizes.items() if not found[3]})
+    usable, excluded = photo_sizes(study)
     by_photo: dict[str, list[Reading]] = {}
     for reading in record:
         by_photo.setdefault(reading.photo_sha256, []).append(reading)
     jobs: list[CompareJob] = []
     chosen: dict[str, tuple[PhotoFile, tuple[Reading, ...]]] = {}
-    for photo in usable:
-        sha256, width, height, problem = sizes[photo.file]
-        problem = problem or doubled.get(photo.file, "")
-        if problem:
-            excluded.append(Excluded(photo.file, problem, fault=True))
-            continue
+    for photo, (sha256, width, height) in usable.items():
         found = _readings_of(by_photo.get(sha256, ()), readers, intra)
         if isinstance(found, str):
             excluded.append(Excluded(photo.file, found, fault=False))
             continue
         chosen[photo.file] = photo, found
-        jobs.append(_job(study, photo, (width, height), found))
+        jobs.append(working_job(study, photo, (width, height), found))
     return jobs, chosen, excluded
+
+
+def photo_sizes(study: Study) -> tuple[dict[PhotoFile, tuple[str, int, int]], list[Excluded]]:
+    """SHA-256, width and height of every photograph that can be used, and those that cannot, with the reason."""
+    excluded = [Excluded(photo.file, photo.problem, fault=True) for photo in study.photos if photo.problem]
+    photos = [photo for photo in study.photos if not photo.problem]
+    sizes = _sizes(photos)
+    doubled = doubled_photos(photos, {file: (found[0], "") for file, found in sizes.items() if not found[3]})
+    usable: dict[PhotoFile, tuple[str, int, int]] = {}
+    for photo in photos:
+        sha256, width, height, problem = sizes[photo.file]
+        problem = problem or doubled.get(photo.file, "")
+        if problem:
+            excluded.append(Excluded(photo.file, problem, fault=True))
+        else:
+            usable[photo] = sha256, width, height
+    return usable, excluded
 
 
 def _sizes(photos: Sequence[PhotoFile]) -> dict[str, tuple[str, int, int, str]]:
@@ -394,7 +406,8 @@ def _readings_of(found: Sequence[Reading], readers: Sequence[str], intra: bool) 
     return tuple(reading for reading in latest if reading is not None)
 
 
-def _job(study: Study, photo: PhotoFile, size: tuple[int, int], readings: Sequence[Reading]) -> CompareJob:
+def working_job(study: Study, photo: PhotoFile, size: tuple[int, int], readings: Sequence[Reading]) -> CompareJob:
+    """What to do for some readings of a photograph of ``size`` (width, height)."""
     assert photo.shows is not None
     settings = study.protocol.measure
     return CompareJob(
@@ -450,25 +463,29 @@ def _skin_angles(jobs: Sequence[CompareJob], workers: int) -> dict[str, float]:
 # Through the main path, once for each reader
 
 
-def _results(study: Study, photos: Sequence[ComparedPhoto], reader: int) -> StudyResults:
+def reader_results(
+    study: Study, readings: Sequence[tuple[PhotoFile, Reading, ViewAreas]], command: str
+) -> StudyResults:
+    """The results of a study if these readings, with the areas they give, were all there is."""
     listed = [
         PhotoResult(
-            patient=compared.photo.patient,
-            visit=compared.photo.visit,
-            day=compared.photo.day,
-            view=compared.photo.view,
-            file=compared.photo.file,
-            sha256=compared.readings[reader].photo_sha256,
+            patient=photo.patient,
+            visit=photo.visit,
+            day=photo.day,
+            view=photo.view,
+            file=photo.file,
+            sha256=reading.photo_sha256,
             status="measured",
             problems=(),
-            reader=compared.readings[reader].reader,
-            areas=compared.areas[reader].weighted,
-            certainty=compared.readings[reader].certainty,
-            mask_sha256=compared.readings[reader].mask_sha256,
+            reader=reading.reader,
+            areas=areas.weighted,
+            certainty=reading.certainty,
+            mask_sha256=reading.mask_sha256,
             overlay="",
-            areas_flat=compared.areas[reader].flat,
+            areas_flat=areas.flat,
+            outline=areas.doubt,
         )
-        for compared in photos
+        for photo, reading, areas in readings
     ]
     protocol = study.protocol
     provenance = Provenance(
@@ -479,7 +496,7 @@ def _results(study: Study, photos: Sequence[ComparedPhoto], reader: int) -> Stud
         protocol_sha256=protocol.sha256,
         protocol_file_sha256="",
         chart=study.chart.name,
-        command="compare",
+        command=command,
         counts={"photos": len(listed)},
         libraries={},
         measured_utc="",

@@ -5,7 +5,8 @@ A job is a pure description that can be sent to another process; every mask is r
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
 
@@ -24,6 +25,8 @@ from .readings import check_classes, load_mask
 from .skin_tone import typology_angle
 from .surfaces import surface_map
 from .tissue import Tissue
+
+Labels = npt.NDArray[np.uint8]
 
 TONE_LONG_SIDE = 384
 """Skin colour is a median over the body: this many pixels on the longer side are plenty."""
@@ -82,16 +85,26 @@ class CompareOutcome:
 
 def compare_photo(job: CompareJob) -> CompareOutcome:
     """Do the work on one photograph; a missing or damaged mask gives an outcome that says so."""
+    return _outcome(job, pairs=True)
+
+
+def areas_of_readings(job: CompareJob) -> CompareOutcome:
+    """Only the areas of each reading; the outcome has no pairs."""
+    return _outcome(job, pairs=False)
+
+
+def _outcome(job: CompareJob, *, pairs: bool) -> CompareOutcome:
     try:
         labels = [_labels(job, read.mask) for read in job.masks]
-        surfaces = [_surfaces(job, read, i, labels) for i, read in enumerate(job.masks)]
+        surfaces = _surface_maps(job, labels)
     except MaskError as error:
         return CompareOutcome(problem=f"{job.file}: {error}")
+    areas = [view_areas(mask, of, job.view, job.chart, job.geometry) for mask, of in zip(labels, surfaces, strict=True)]
+    both = combinations(labels, 2) if pairs else ()
     return CompareOutcome(
-        areas=tuple(
-            view_areas(mask, of, job.view, job.chart, job.geometry) for mask, of in zip(labels, surfaces, strict=True)
-        ),
-        pairs=tuple(mask_agreement(a, b, job.tolerance_percent) for a, b in combinations(labels, 2)),
+        # The weight is a picture: it stays in this process.
+        areas=tuple(replace(found, weight=None) for found in areas),
+        pairs=tuple(mask_agreement(a, b, job.tolerance_percent) for a, b in both),
     )
 
 
@@ -109,20 +122,33 @@ def photo_skin_angle(job: CompareJob) -> float | None:
     return typology_angle(pixels, inner)
 
 
-def _labels(job: CompareJob, sha256: str) -> npt.NDArray[np.uint8]:
+def _labels(job: CompareJob, sha256: str) -> Labels:
     labels = load_mask(job.folder, sha256)
     check_classes(labels, job.file)
     # As in measuring: the protocol's working size may have changed since the mask was stored.
     return labels if labels.shape == job.size[::-1] else resize_mask(labels, *job.size)
 
 
-def _surfaces(
-    job: CompareJob, read: ReadMask, reader: int, labels: list[npt.NDArray[np.uint8]]
-) -> npt.NDArray[np.uint8]:
-    own = labels[reader]
-    if not read.surfaces:
-        return surface_map(own, job.view, job.chart)
-    drawn = load_mask(job.folder, read.surfaces)
+def _surface_maps(job: CompareJob, labels: Sequence[Labels]) -> list[Labels]:
+    """The surface map of each reader: drawn by him, or the automatic split of his silhouette. Equal silhouettes, as
+    where both readers have corrected the same model, are split once."""
+    bodies: list[tuple[npt.NDArray[np.bool_], Labels]] = []
+    maps: list[Labels] = []
+    for own, read in zip(labels, job.masks, strict=True):
+        if read.surfaces:
+            maps.append(_drawn_map(job, read.surfaces))
+            continue
+        body = own != Tissue.BACKGROUND
+        split = next((found for other, found in bodies if np.array_equal(body, other)), None)
+        if split is None:
+            split = surface_map(own, job.view, job.chart)
+            bodies.append((body, split))
+        maps.append(split)
+    return maps
+
+
+def _drawn_map(job: CompareJob, sha256: str) -> Labels:
+    drawn = load_mask(job.folder, sha256)
     if int(drawn.max(initial=0)) > len(job.chart.surfaces):
         raise MaskError("its surface map names a surface that the chart does not have: draw it again.")
-    return resize_mask(drawn, *job.size) if drawn.shape != own.shape else drawn
+    return resize_mask(drawn, *job.size) if drawn.shape != job.size[::-1] else drawn

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from .bsa import Extent, VisitBsa
+from .bsa import VisitBsa
 from .course import Healing
 from .protocol import Eligibility, Endpoint
+from .uncertainty import Interval, Simulated
 
 Answer = Literal["yes", "no", "undetermined"]
 Category = Literal["SJS", "overlap", "TEN", "none"]
@@ -32,10 +33,17 @@ class Call:
     flags: tuple[str, ...] = ()
 
 
-def call(healing: Healing, rule: Endpoint) -> Call:
+def call(healing: Healing, rule: Endpoint, simulated: Simulated | None = None) -> Call:
     """Apply the response rule to one patient on one study day.
 
     The unrounded value is compared with the threshold; an interval that straddles it gives ``undetermined``.
+
+    Args:
+        healing: the patient on that day.
+        rule: the protocol's choices.
+        simulated: the same day under the readers' error models. Its interval then decides in place of the bounds that
+            hidden skin leaves, which it includes; where it lies beyond the threshold and the value does not, that is
+            ``undetermined`` as well.
     """
     day = f"D{healing.day}"
     if healing.detached is None:
@@ -47,14 +55,33 @@ def call(healing: Healing, rule: Endpoint) -> Call:
     measure = healing.healed if rule.numerator == "decline" else healing.reepithelialised
     assert measure is not None
     flags = _disagreement(healing, rule)
-    interval = (
-        f"{measure.low:.1f} to {measure.high:.1f}" if math.isfinite(measure.high) else f"{measure.low:.1f} or more"
-    )
-    value = f"{_arithmetic(healing, rule)}, interval {interval}, threshold {rule.threshold_percent:g}"
-    if _straddles(measure, rule.threshold_percent):
+    threshold, likely = rule.threshold_percent, likely_interval(simulated, rule)
+    low, high = (measure.low, measure.high) if likely is None else (likely.low, likely.high)
+    value = f"{_arithmetic(healing, rule)}, {_interval_words(low, high, simulated, likely, rule)}"
+    reached = [number >= threshold - _ROUNDING for number in (low, measure.point, high)]
+    if reached[0] != reached[2]:
         return Call("undetermined", f"{value}: the interval straddles the threshold", flags)
-    reached = measure.point >= rule.threshold_percent - _ROUNDING
-    return Call("yes" if reached else "no", value, flags)
+    if reached[0] != reached[1]:
+        return Call("undetermined", f"{value}: the value and its interval lie on different sides of it", flags)
+    return Call("yes" if reached[1] else "no", value, flags)
+
+
+def likely_interval(simulated: Simulated | None, rule: Endpoint) -> Interval | None:
+    """The simulated interval of what the protocol counts as healed; None where there is none."""
+    if simulated is None:
+        return None
+    return simulated.healed if rule.numerator == "decline" else simulated.reepithelialised
+
+
+def _interval_words(
+    low: float, high: float, simulated: Simulated | None, likely: Interval | None, rule: Endpoint
+) -> str:
+    words = f"{low:.1f} to {high:.1f}" if math.isfinite(high) else f"{low:.1f} or more"
+    if likely is not None and simulated is not None and simulated.probability is not None:
+        kind = f"{rule.interval_percent:g} % interval {words}, probability of response {simulated.probability:.3f}"
+    else:
+        kind = f"interval {words}"
+    return f"{kind}, threshold {rule.threshold_percent:g}"
 
 
 def _arithmetic(healing: Healing, rule: Endpoint) -> str:
@@ -66,10 +93,6 @@ def _arithmetic(healing: Healing, rule: Endpoint) -> str:
     assert e is not None
     assert healing.reepithelialised is not None
     return f"re-epithelialised {healing.reepithelialised.point:.2f} % = 100 × {e.point:.3f} / {m:.3f}"
-
-
-def _straddles(measure: Extent, threshold: float) -> bool:
-    return measure.low < threshold - _ROUNDING and measure.high >= threshold - _ROUNDING
 
 
 def _disagreement(healing: Healing, rule: Endpoint) -> tuple[str, ...]:

@@ -35,5 +35,13 @@ class ReadingError(BsaMeasureError):
     """A reading cannot be stored or found, or the record has been tampered with."""
 
 
+class LockedError(ReadingError):
+    """What was to be recorded would change something that is locked."""
+
+
 class PhantomError(BsaMeasureError):
     """A digital phantom cannot be made as asked."""
+
+
+class TrainingError(BsaMeasureError):
+    """A data file, its photographs or a training folder cannot be used."""

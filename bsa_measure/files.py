@@ -49,6 +49,16 @@ def write_bytes(path: Path, data: bytes) -> None:
                 temporary.unlink(missing_ok=True)
 
 
+def sync_folder(folder: Path) -> None:
+    """Wait until the names in a folder are on the disk, where the system offers that; Windows keeps them by itself."""
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
 @contextlib.contextmanager
 def held(path: Path, sentence: str) -> Iterator[None]:
     """Hold a lock file, so that only one program at a time does what the lock stands for.
@@ -58,17 +68,17 @@ def held(path: Path, sentence: str) -> Iterator[None]:
     Raises:
         StudyError: another program holds it (with ``sentence``), or the file cannot be made.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        connection = sqlite3.connect(path, timeout=0.5, isolation_level=None)
-        with closing(connection):
+    with contextlib.ExitStack() as stack:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            connection = stack.enter_context(closing(sqlite3.connect(path, timeout=0.5, isolation_level=None)))
             connection.execute("BEGIN EXCLUSIVE")
-            yield
-    except sqlite3.Error as error:
-        busy = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY
-        raise StudyError(sentence if busy else _unwritable(path.parent, str(error))) from error
-    except OSError as error:
-        raise StudyError(_unwritable(path.parent, error.strerror)) from error
+        except sqlite3.Error as error:
+            busy = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY
+            raise StudyError(sentence if busy else _unwritable(path.parent, str(error))) from error
+        except OSError as error:
+            raise StudyError(_unwritable(path.parent, error.strerror)) from error
+        yield  # outside: what goes wrong meanwhile is not the lock's fault
 
 
 def _unwritable(path: Path, reason: str | None) -> str:

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 import cv2
@@ -30,6 +30,7 @@ import numpy.typing as npt
 
 from .body_shape import Profile, mirrored, part_of, profile_of
 from .chart import Chart
+from .fractions import Doubt
 from .protocol import View
 from .surfaces import SurfaceMap, surface_number
 from .tissue import Tissue
@@ -45,6 +46,10 @@ radius R pixels covers an arc of about √(2 R): a limb reaches 5 to 10, a trunk
 
 SMALLEST_WEIGHT: Final = 0.1
 
+LOWEST_SHOWN: Final = 0.5
+HIGHEST_SHOWN: Final = 3.0
+"""Ends of the heat map's colours, in average pixels of a surface."""
+
 _LONG_SIDE = 640  # pixels of the reduced silhouette: finer changes nothing and costs time
 _ELONGATED = 1.5  # a part this many times longer than wide has an axis of its own; else its axis is upright
 _TAIL = 0.002  # share of a surface beyond each end that does not lengthen it
@@ -53,12 +58,18 @@ _CUT_NOTE = 0.2  # ... above which a person is told
 _SMALL = 0.0005  # share of the frame below which a surface has no shape to speak of
 _RAGGED = 0.12  # typical jump of the chord from row to row, in chords, above which an outline is no outline
 
+_PIXELS_FOR_DOUBT = 8000  # of a surface that are looked at when its outline is moved
+
+OUTLINE_DOUBT: Final = 0.02
+"""How wrong the width of a part may be, as a share of it: an outline drawn with care, at the working size."""
+
 _BACKGROUND, _SURFACE, _OTHER_HALF, _ELSEWHERE, _FRAME = 0, 1, 2, 3, 4
 
 FLAG_CUT = "outline cut by the frame"
 FLAG_CUT_FLAT = "outline cut by the frame: counted flat"
 FLAG_SMALL = "too small to have a shape: counted flat"
 FLAG_RAGGED = "outline too ragged: counted flat"
+_FLAT = (FLAG_CUT_FLAT, FLAG_RAGGED, FLAG_SMALL)
 
 
 @dataclass(frozen=True)
@@ -68,10 +79,12 @@ class AreaWeight:
     Attributes:
         weight: (height, width) float32, positive and finite; None where every pixel counts alike.
         flags: surface name to the reason why its weight is not to be trusted; none where all is well.
+        doubt: surface name to what a wrong outline would change, for every surface that is there.
     """
 
     weight: Image | None
     flags: Mapping[str, str]
+    doubt: Mapping[str, Doubt] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -82,20 +95,56 @@ class Chords:
         across: -1 at the outline towards the patient's inner side (right side for the head and trunk seen from the
             front), 0 in the middle, 1 at the opposite outline.
         along: 0 at the upper end of the surface, 1 at its lower end.
-        arc: length of the circle's arc that the pixel covers, in pixels; 1 where its chord has no outline.
+        radius: half length of the pixel's chord, in pixels.
         cut: whether its chord has no outline at an end.
         turned: how much more of the other half is shown at the side of -1 than at 1, as a share of the part.
         ends: whether the surface ends within the frame, so that ``along`` can be trusted.
         ragged: typical jump of the chord's length from row to row, in chords.
+        inner, outer: how much further out the outlines are taken to be, at -1 and at 1, as shares of the width.
     """
 
-    across: Floats
-    along: Floats
-    arc: Floats
+    across: Image
+    along: Image
+    radius: Image
     cut: Mask
     turned: float
     ends: bool
     ragged: float
+    inner: float = 0.0
+    outer: float = 0.0
+
+    @property
+    def arc(self) -> Image:
+        """Length (N,) of the circle's arc that each pixel covers, in pixels; 1 where its chord has no outline. What
+        lies beyond the pixels of a chord counts with its last pixel."""
+        half = np.float32(0.5) / self.radius
+        low, high = self._place(self.across - half), self._place(self.across + half)
+        if self.inner > 0:
+            low = np.where(self.across < 2 * half - 1, np.float32(-1), low)
+        if self.outer > 0:
+            high = np.where(self.across > 1 - 2 * half, np.float32(1), high)
+        wide = np.arcsin(np.clip(high, -1, 1)) - np.arcsin(np.clip(low, -1, 1))
+        return np.where(self.cut, np.float32(1), self.radius * np.float32(1 + self.inner + self.outer) * wide)
+
+    @property
+    def place(self) -> Image:
+        """Place (N,) of each pixel across the part, -1 to 1: ``across`` unless the outlines were moved; 0 where its
+        chord is cut."""
+        return np.where(self.cut, np.float32(0), self._place(self.across))
+
+    def _place(self, across: Image) -> Image:
+        if not self.inner and not self.outer:
+            return across
+        wider = np.float32(1 + self.inner + self.outer)
+        return (across + np.float32(1 + 2 * self.inner)) / wider - np.float32(1)
+
+    def moved(self, inner: float, outer: float) -> Chords:
+        """The same pixels if the outlines lay further out by these shares of the width, at -1 and at 1."""
+        return replace(self, inner=inner, outer=outer)
+
+    def some(self, chosen: Mask) -> Chords:
+        """Only the pixels for which ``chosen`` (N,) is true."""
+        return replace(self, **{name: getattr(self, name)[chosen] for name in ("across", "along", "radius", "cut")})
 
 
 def area_weight(
@@ -120,12 +169,12 @@ def area_weight(
     height, width = labels.shape
     scale = min(1.0, _LONG_SIDE / max(height, width))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    body = without_holes(
-        cv2.resize((labels != Tissue.BACKGROUND).astype(np.uint8), size, interpolation=cv2.INTER_NEAREST_EXACT) > 0
-    )
+    classes = cv2.resize(labels, size, interpolation=cv2.INTER_NEAREST_EXACT)
     numbers = cv2.resize(surfaces, size, interpolation=cv2.INTER_NEAREST_EXACT)
+    body = without_holes(classes != Tissue.BACKGROUND)
     weight = np.ones(body.shape, np.float32)
     flags: dict[str, str] = {}
+    doubt: dict[str, Doubt] = {}
     for surface in view.surfaces:
         own = body & (numbers == surface_number(surface, chart))
         count = int(np.count_nonzero(own))
@@ -133,42 +182,86 @@ def area_weight(
             if count:
                 flags[surface] = FLAG_SMALL
             continue
-        chords = lay_chords(body, numbers, surface, chart)
-        cut = float(chords.cut.mean())
-        if chords.ragged > _RAGGED:
-            flags[surface] = FLAG_RAGGED
-        elif cut > _CUT:
-            flags[surface] = FLAG_CUT_FLAT
-        else:
-            if cut > _CUT_NOTE:
-                flags[surface] = FLAG_CUT
-            weight[own] = skin_per_pixel(chords, profile_of(surface))
+        chords, profile = lay_chords(body, numbers, surface, chart), profile_of(surface)
+        flag = _distrust(chords)
+        if flag:
+            flags[surface] = flag
+        if flag not in _FLAT:
+            weight[own] = skin_per_pixel(chords, profile)
+        some = _spread_over(own)
+        doubt[surface] = outline_doubt(classes[own][some], weight[own][some], chords.some(some), profile, flag)
     known = np.where(body, weight, np.float32(0))
     # What lies beside the silhouette must not thin the weight at its edge.
     filled = np.where(body, weight, np.maximum(cv2.dilate(known, np.ones((5, 5), np.uint8)), np.float32(1)))
-    return AreaWeight(cv2.resize(filled, (width, height), interpolation=cv2.INTER_LINEAR), flags)
+    return AreaWeight(cv2.resize(filled, (width, height), interpolation=cv2.INTER_LINEAR), flags, doubt)
 
 
-def skin_per_pixel(chords: Chords, profile: Profile | None) -> Floats:
-    """Weight (N,) of a surface's pixels: their arc times what the surface carries there; without a profile the arc."""
-    if profile is None:
-        carried = np.ones(len(chords.arc))
-    else:
-        at = np.where(chords.cut, 0.0, chords.across)
-        column = np.interp(at, profile.across, np.arange(len(profile.across)))
-        if chords.ends:
-            row = np.interp(chords.along, profile.along, np.arange(len(profile.along)))
-            table = profile.carried
-        else:
-            row = np.zeros(len(at))
-            table = np.repeat(profile.carried.mean(axis=0, keepdims=True), 2, axis=0)
-        left = np.minimum(column.astype(int), table.shape[1] - 2)
-        top = np.minimum(row.astype(int), table.shape[0] - 2)
-        x, y = column - left, row - top
-        carried = (table[top, left] * (1 - x) + table[top, left + 1] * x) * (1 - y)
-        carried += (table[top + 1, left] * (1 - x) + table[top + 1, left + 1] * x) * y
-        carried += np.where(chords.cut, 0.0, chords.turned * np.interp(at, profile.across, profile.turned))
-    return np.asarray(np.clip(chords.arc * carried, SMALLEST_WEIGHT, LARGEST_WEIGHT))
+def _distrust(chords: Chords) -> str:
+    """Why the outline cannot be trusted; empty where it can."""
+    cut = float(chords.cut.mean())
+    if chords.ragged > _RAGGED:
+        return FLAG_RAGGED
+    if cut > _CUT:
+        return FLAG_CUT_FLAT
+    return FLAG_CUT if cut > _CUT_NOTE else ""
+
+
+def _spread_over(own: Mask) -> Mask:
+    """Some (N,) of a surface's pixels, as many of every row and of every column in proportion."""
+    place = np.flatnonzero(own)
+    step = max(1, len(place) // _PIXELS_FOR_DOUBT)
+    while step > 1 and math.gcd(step, own.shape[1]) > 1:  # else some columns would have none
+        step += 1
+    return np.asarray(place % step == 0)
+
+
+def outline_doubt(
+    classes: npt.NDArray[np.uint8], weight: Image, chords: Chords, profile: Profile | None, flag: str = ""
+) -> Doubt:
+    """What a wrong outline would change in the fractions of a surface.
+
+    Both outlines lie ``OUTLINE_DOUBT`` of the width further out or in, half of it each, or the part lies that much
+    further to one side. Where ``flag`` says that the outline is not to be trusted, counting flat and counting as if it
+    were count as well.
+
+    Args:
+        classes: (N,) uint8 tissue classes of the surface's pixels.
+        weight: (N,) what they count.
+        chords: theirs.
+        profile: of the surface.
+        flag: as in :class:`AreaWeight`.
+    """
+    if not ((classes == Tissue.DETACHED) | (classes == Tissue.REEPITHELIALISED)).any():
+        return Doubt()
+    half = OUTLINE_DOUBT / 2
+    weights = [weight]
+    if flag not in _FLAT:
+        ways = ((half, half), (-half, -half), (half, -half), (-half, half))
+        weights += [skin_per_pixel(chords.moved(*way), profile) for way in ways]
+    if flag:
+        weights += [np.ones(len(classes), np.float32), skin_per_pixel(chords, profile)]
+    seen = (classes != Tissue.BACKGROUND) & (classes != Tissue.NOT_ASSESSABLE)
+
+    def span(tissue: Tissue) -> tuple[float, float]:
+        fractions = []
+        for each in weights:
+            whole = float(each[seen].sum(dtype=np.float64))
+            fractions.append(float(each[classes == tissue].sum(dtype=np.float64)) / whole if whole > 0 else 0.0)
+        return min(fractions) - fractions[0], max(fractions) - fractions[0]
+
+    return Doubt(span(Tissue.DETACHED), span(Tissue.REEPITHELIALISED))
+
+
+def skin_per_pixel(chords: Chords, profile: Profile | None) -> Image:
+    """Weight (N,) float32 of a surface's pixels: their arc times what the surface carries there; without a profile the
+    arc. A pixel beyond the outline counts nothing."""
+    arc = chords.arc
+    place = chords.place
+    carried = 1.0 if profile is None else profile.at(place, chords.along if chords.ends else None, chords.turned)
+    # A last pixel that also stands for what lies beyond it may well be worth more.
+    largest = LARGEST_WEIGHT if chords.inner == chords.outer == 0 else np.inf
+    skin = np.clip(arc * carried, SMALLEST_WEIGHT, largest)
+    return np.where(arc > 0, skin, np.float32(0)).astype(np.float32)
 
 
 def lay_chords(body: Mask, numbers: SurfaceMap, surface: str, chart: Chart) -> Chords:
@@ -186,37 +279,84 @@ def lay_chords(body: Mask, numbers: SurfaceMap, surface: str, chart: Chart) -> C
         if part_of(name) == part:
             code_of[surface_number(name, chart)] = _OTHER_HALF
     code_of[surface_number(surface, chart)] = _SURFACE
-    codes = _cropped(np.where(body, code_of[numbers], np.uint8(_BACKGROUND)))
+    codes = _cropped(cv2.LUT(numbers, code_of) * body)
     turn, size = _upright((codes == _SURFACE) | (codes == _OTHER_HALF))
     upright = cv2.warpAffine(codes, turn, size, flags=cv2.INTER_NEAREST, borderValue=_FRAME)
-    if mirrored(surface):
-        upright = np.ascontiguousarray(upright[:, ::-1])
-    across, arc, cut = _rows((upright == _SURFACE) | (upright == _OTHER_HALF), upright == _FRAME)
-    height = np.cumsum(np.count_nonzero(upright == _SURFACE, axis=1))
-    first, last = (int(np.searchsorted(height, share * height[-1])) for share in (_TAIL, 1 - _TAIL))
-    along = np.clip((np.arange(len(height), dtype=np.float32) - first) / max(last - first, 1), 0, 1)
-    along = np.repeat(along[:, None], upright.shape[1], axis=1)
-    half = arc * (upright == _OTHER_HALF)
-    whole = float(arc[(upright == _SURFACE) | (upright == _OTHER_HALF)].sum())
-    turned = float(half[across < 0].sum() - half[across > 0].sum()) / whole if whole else 0.0
-    stack = cv2.merge([across, arc, cut.astype(np.float32), along])
-    if mirrored(surface):
-        stack = np.ascontiguousarray(stack[:, ::-1])
-    rows, columns = codes.shape
-    back = cv2.warpAffine(stack, turn, (columns, rows), flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP)
-    at = back[codes == _SURFACE].astype(np.float64)
-    length = np.count_nonzero((upright == _SURFACE) | (upright == _OTHER_HALF), axis=1)[first : last + 1]
+    runs = _find_runs(upright)
+    # Where each pixel lies in the picture turned upright, and on which chord.
+    own = np.flatnonzero(codes == _SURFACE).astype(np.int32)
+    y = own // np.int32(codes.shape[1])
+    x = own - y * np.int32(codes.shape[1])
+    (a, b, c), (d, e, f) = turn.astype(np.float32)
+    column = a * x.astype(np.float32) + b * y.astype(np.float32) + c
+    row = np.rint(d * x.astype(np.float32) + e * y.astype(np.float32) + f).astype(np.int32)
+    run = runs.of.ravel()[row * np.int32(size[0]) + np.rint(column).astype(np.int32)]
+    radius = runs.radius[run]
+    across = np.clip((column + np.float32(0.5) - runs.first[run]) / radius - 1, -1, 1)
+    rows = np.cumsum(np.bincount(row, minlength=size[1]))
+    first, last = (int(np.searchsorted(rows, share * rows[-1])) for share in (_TAIL, 1 - _TAIL))
+    along = np.clip((np.arange(size[1], dtype=np.float32) - first) / max(last - first, 1), 0, 1)
+    sign = np.float32(-1 if mirrored(surface) else 1)
+    length = runs.length_of_row[first : last + 1]
     jumps = np.abs(np.diff(length)) / np.maximum(length[1:], 1)
     return Chords(
-        across=at[:, 0],
-        along=at[:, 3],
-        # A pixel that fell beside every chord when the picture was turned lies at the outline; it counts plainly.
-        arc=np.maximum(at[:, 1], 1.0),
-        cut=at[:, 2] > 0.5,
-        turned=turned,
+        across=sign * across,
+        along=along[row],
+        radius=radius,
+        cut=runs.cut[run],
+        turned=float(sign) * _turned(upright, runs),
         ends=_ends_inside(upright, first, last),
         ragged=float(np.median(jumps)) if len(jumps) else 0.0,
     )
+
+
+@dataclass(frozen=True)
+class _Runs:
+    """The chords of a part in the picture turned upright: ``of`` (height, width) the chord of each pixel; of each
+    chord (C,) its first column, its half length and whether the frame cuts it; ``length_of_row`` (height,). The last
+    chord is none: what fell beside every chord when the picture was turned. It counts plainly."""
+
+    of: npt.NDArray[np.int32]
+    first: Image
+    radius: Image
+    cut: Mask
+    length_of_row: npt.NDArray[np.int64]
+
+
+def _find_runs(upright: npt.NDArray[np.uint8]) -> _Runs:
+    part = (upright == _SURFACE) | (upright == _OTHER_HALF)
+    height, width = part.shape
+    padded = np.zeros((height, width + 2), np.int8)
+    padded[:, 1:-1] = part
+    steps = np.diff(padded, axis=1)
+    row, first = np.nonzero(steps == 1)
+    end = np.nonzero(steps == -1)[1]
+    length = end - first
+    of = np.full(part.shape, len(length), np.int32)
+    of[part] = np.repeat(np.arange(len(length), dtype=np.int32), length)
+    beside = np.ones(padded.shape, bool)
+    beside[:, 1:-1] = upright == _FRAME
+    return _Runs(
+        of=of,
+        first=np.append(first, 0).astype(np.float32),
+        radius=np.append(length / 2, 1).astype(np.float32),
+        cut=np.append(beside[row, first] | beside[row, end + 1], True),
+        length_of_row=np.bincount(row, length, minlength=height).astype(np.int64),
+    )
+
+
+def _turned(upright: npt.NDArray[np.uint8], runs: _Runs) -> float:
+    """How much more of the other half is shown at the left than at the right, as a share of the part's arcs."""
+    row, column = np.nonzero(upright == _OTHER_HALF)
+    if not len(row):
+        return 0.0
+    run = runs.of[row, column]
+    radius, cut = runs.radius[run], runs.cut[run]
+    left = (column.astype(np.float32) - runs.first[run]) / radius - 1
+    arc = np.where(cut, 1, radius * (np.arcsin(np.clip(left + 1 / radius, -1, 1)) - np.arcsin(left)))
+    more = float((arc * -np.sign(left + 0.5 / radius)).sum(dtype=np.float64))
+    whole = float((runs.radius[:-1] * np.where(runs.cut[:-1], 2, np.pi)).sum(dtype=np.float64))
+    return more / whole
 
 
 def _cropped(codes: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
@@ -254,30 +394,6 @@ def _upright(part: Mask) -> tuple[Floats, tuple[int, int]]:
     return np.column_stack([matrix, 4 - low]), (int(wide), int(tall))
 
 
-def _rows(part: Mask, frame: Mask) -> tuple[Image, Image, Mask]:
-    """Place across each row's chord, -1 to 1, the circle's arc of each pixel, and whether the frame cuts the chord."""
-    across, arc, cut = np.zeros(part.shape, np.float32), np.ones(part.shape, np.float32), np.zeros(part.shape, bool)
-    padded = np.zeros((part.shape[0], part.shape[1] + 2), np.int8)
-    padded[:, 1:-1] = part
-    steps = np.diff(padded, axis=1)
-    row, first = np.nonzero(steps == 1)
-    end = np.nonzero(steps == -1)[1]
-    length = end - first
-    if not len(length):
-        return across, arc, cut
-    beside = np.ones(padded.shape, bool)
-    beside[:, 1:-1] = frame
-    broken = np.repeat(beside[row, first] | beside[row, end + 1], length)
-    x = np.arange(int(length.sum())) - np.repeat(np.cumsum(length) - length, length)
-    radius = np.repeat(length / 2.0, length)
-    where = (np.repeat(row, length), np.repeat(first, length) + x)
-    across[where] = (x + 0.5) / radius - 1.0
-    exact = radius * (ellipse_arc((x + 1) / radius - 1.0) - ellipse_arc(x / radius - 1.0))
-    arc[where] = np.where(broken, 1.0, exact)
-    cut[where] = broken
-    return across, arc, cut
-
-
 def ellipse_arc(u: npt.ArrayLike, depth: float = 1.0) -> Floats:
     """Length of an ellipse's arc from its middle to u, where its half width is 1.
 
@@ -295,20 +411,42 @@ def ellipse_arc(u: npt.ArrayLike, depth: float = 1.0) -> Floats:
     return np.asarray(np.interp(angle, grid, length - length[2048]))
 
 
+def relative_weight(weight: Image, surfaces: SurfaceMap) -> Image:
+    """A weight against the average pixel of its surface: what a person can compare from surface to surface.
+
+    Args:
+        weight: (height, width) float32 of :func:`area_weight`.
+        surfaces: (height, width) uint8 surface map; 0 is no surface and stays 1.
+
+    Returns:
+        (height, width) float32, 1 on the average of every surface.
+    """
+    pixels = np.bincount(surfaces.ravel(), minlength=256)
+    total = np.bincount(surfaces.ravel(), weight.ravel(), minlength=256)
+    average = np.where((pixels > 0) & (np.arange(256) > 0), total / np.maximum(pixels, 1), 1.0)
+    relative = np.where(surfaces > 0, weight / average[surfaces], 1.0)
+    return relative.astype(np.float32)
+
+
+def weight_colours(weight: Image) -> npt.NDArray[np.uint8]:
+    """Colours (..., 3) uint8 RGB of weights: dark violet counts least, yellow counts most."""
+    level = np.clip((weight - LOWEST_SHOWN) / (HIGHEST_SHOWN - LOWEST_SHOWN), 0, 1)
+    flat = np.round(level * 255).astype(np.uint8).reshape(-1, 1)
+    return np.ascontiguousarray(cv2.applyColorMap(flat, cv2.COLORMAP_VIRIDIS)[:, 0, ::-1]).reshape(*weight.shape, 3)
+
+
 def weight_picture(pixels: npt.NDArray[np.uint8], weight: Image, on_body: Mask) -> npt.NDArray[np.uint8]:
-    """A photograph with its area weight as a heat map: dark blue counts least, yellow counts most (3 or more).
+    """A photograph with its area weight as a heat map, in the colours of :func:`weight_colours`.
 
     Args:
         pixels: (height, width, 3) uint8 RGB.
-        weight: (height, width) float32.
+        weight: (height, width) float32, 1 for an average pixel (:func:`relative_weight`).
         on_body: (height, width) bool, where the heat map is laid over the photograph.
 
     Returns:
         (height, width, 3) uint8 RGB.
     """
-    level = np.clip((weight - 0.5) / 2.5, 0, 1)
-    colours = cv2.applyColorMap(np.round(level * 255).astype(np.uint8), cv2.COLORMAP_VIRIDIS)[..., ::-1]
-    mixed = cv2.addWeighted(pixels, 0.4, np.ascontiguousarray(colours), 0.6, 0)
+    mixed = cv2.addWeighted(pixels, 0.4, weight_colours(weight), 0.6, 0)
     return np.where(on_body[..., None], mixed, pixels).astype(np.uint8)
 
 

@@ -15,9 +15,10 @@ import numpy.typing as npt
 from . import __version__
 from .errors import BsaMeasureError, MaskError, StudyError
 from .files import printable
+from .final_readings import FINAL
 from .photo import LATER_SUFFIXES, SUFFIXES, photo_size, working_size
 from .photo_job import resize_mask
-from .readings import Kind, NewReading, Reading, Readings, check_classes, decode_mask, store_mask
+from .readings import Kind, NewReading, Reading, Readings, check_classes, decode_mask, refuse_locked, store_mask
 from .study import PhotoFile, Study, composed, parse_visit
 
 
@@ -60,14 +61,17 @@ def import_masks(
         ReadingError: the record cannot be written.
     """
     name = reader.strip()
-    if not name or name.startswith("model:") or printable(name) != name:
-        raise StudyError("The reader needs a name that does not begin with 'model:', e.g. --reader Duval.")
+    if not name or name.startswith("model:") or name == FINAL or printable(name) != name:
+        raise StudyError(
+            "The reader needs a name other than 'final' that does not begin with 'model:', e.g. --reader Duval."
+        )
     if not masks.is_dir():
         raise StudyError(
             f"{printable(str(masks))!r} is not a folder: give the folder of masks that holds PATIENT/VISIT/VIEW.png."
         )
     kind: Kind = "adjudicated" if adjudicated else "manual"
     record = Readings(study.folder)
+    acts = record.acts()
     before = {(r.photo_sha256, r.reader, r.kind): r for r in record.all()}
     photos = {_place(photo.patient, photo.visit, photo.path.stem): photo for photo in study.photos}
     new: list[NewReading] = []
@@ -82,6 +86,7 @@ def import_masks(
             if path.suffix.lower() != ".png":
                 raise MaskError(f"{printable(place.as_posix())} is not a PNG: export the mask again as an 8-bit PNG.")
             photo = _photo_of(place, photos)
+            refuse_locked(acts, photo.patient, photo.visit)
             reading = _reading(study, photo, path, surfaces / place if surfaces else None, kind, name, reason)
         except BsaMeasureError as error:
             problems.append(str(error))
@@ -120,11 +125,11 @@ def _reading(
 ) -> NewReading:
     sha256, width, height = photo_size(photo.path)
     long_side = study.protocol.measure.working_long_side
-    labels = _fitted(_read(mask), _named(mask), (width, height), long_side)
+    labels = fitted_mask(read_mask(mask), _named(mask), (width, height), long_side)
     check_classes(labels, _named(mask))
     surfaces_sha256 = ""
     if surfaces is not None and surfaces.is_file():
-        numbers = _fitted(_read(surfaces), _named(surfaces), (width, height), long_side)
+        numbers = fitted_mask(read_mask(surfaces), _named(surfaces), (width, height), long_side)
         if int(numbers.max(initial=0)) > len(study.chart.surfaces):
             raise MaskError(f"{_named(surfaces)} names surface {numbers.max()}, which the chart does not have.")
         surfaces_sha256 = store_mask(study.folder, numbers)
@@ -140,6 +145,7 @@ def _reading(
         protocol_sha256=study.protocol.sha256,
         surfaces_sha256=surfaces_sha256,
         reason=reason,
+        role="adjudicator" if kind == "adjudicated" else "reader",
     )
 
 
@@ -147,7 +153,8 @@ def _named(mask: Path) -> str:
     return printable("/".join(mask.parts[-3:]))
 
 
-def _read(mask: Path) -> npt.NDArray[np.uint8]:
+def read_mask(mask: Path) -> npt.NDArray[np.uint8]:
+    """The pixels of an 8-bit PNG. Raises MaskError when it is missing or not such a PNG."""
     try:
         data = mask.read_bytes()
     except OSError as error:
@@ -155,8 +162,10 @@ def _read(mask: Path) -> npt.NDArray[np.uint8]:
     return decode_mask(data, _named(mask))
 
 
-def _fitted(labels: npt.NDArray[np.uint8], name: str, size: tuple[int, int], long_side: int) -> npt.NDArray[np.uint8]:
-    """The mask at the working size of its photograph; a mask of any other size is refused."""
+def fitted_mask(
+    labels: npt.NDArray[np.uint8], name: str, size: tuple[int, int], long_side: int
+) -> npt.NDArray[np.uint8]:
+    """The mask at the working size of its photograph of ``size`` (width, height); any other size raises MaskError."""
     working = working_size(*size, long_side)
     given = labels.shape[1], labels.shape[0]
     if given not in (size, working):

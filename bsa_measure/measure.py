@@ -22,21 +22,25 @@ from typing import Final
 from . import __version__
 from .assemble import assemble
 from .batch import run
-from .errors import BsaMeasureError, ModelError
+from .error_models import StoredErrorModel, find_error_models
+from .errors import BsaMeasureError, LockedError, ModelError
 from .files import held, is_unfinished, printable, write_bytes, write_text
+from .final_readings import FINAL, final_reader, final_reading, whose_rereading_counts
 from .photo import file_sha256
 from .photo_job import PhotoJob, PhotoOutcome, measure_photo
 from .protocol import Protocol
 from .quality import near_duplicate
-from .readings import NewReading, Reading, Readings, mask_path
+from .readings import Act, Head, NewAct, NewReading, Reading, Readings, lock_on, mask_path, scope_title
 from .results import PhotoResult, PhotoStatus, Provenance, StudyResults
-from .segment import Model, load_model
+from .segment import Model, default_model, load_model, model_with_sha256
+from .signing import latest_results, standing
 from .study import PROTOCOL_FILE, PhotoFile, Study, open_study
+from .sums import file_hash, read_sums, write_sums
 from .tables import tables
 
 MODEL_PREFIX: Final = "model:"
 _LOCK: Final = ".measuring"
-_LIBRARIES: Final = ("numpy", "opencv-python-headless", "pillow")
+_LIBRARIES: Final = ("numpy", "opencv-python-headless", "pillow", "onnxruntime")
 
 Progress = Callable[[int, int], None]
 """Called with the number of photographs done and the number of all that have to be done."""
@@ -44,10 +48,14 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Choice:
-    """Whose reading of a photograph counts: a stored one, or the model still to be asked."""
+    """Whose reading of a photograph counts: a stored one, or the model still to be asked.
+
+    ``held`` marks an earlier reading that counts because its visit is locked, where the model would be asked again.
+    """
 
     reader: str
     reading: Reading | None
+    held: bool = False
 
 
 @dataclass(frozen=True)
@@ -68,6 +76,7 @@ def measure(
     workers: int = 1,
     scheduler: str | None = None,
     model: str | None = None,
+    models: Path | None = None,
     photo_glob: str | None = None,
     reader: str | None = None,
     command: str = "measure",
@@ -80,7 +89,9 @@ def measure(
         workers: number of processes.
         scheduler: address of a Dask scheduler instead.
         model: name of a model other than the protocol's; refused where the protocol locks its model.
-        photo_glob: do only the photographs whose path under photos/ matches; the others stay as they are.
+        models: folder of the site's own models; by default ``models/`` in the study folder, if it is there.
+        photo_glob: of the photographs without a reading do only those whose path under photos/ matches; the others keep
+            their numbers, brought up to date where something changed.
         reader: use only this reader's readings.
         command: what is written into provenance.json.
         progress: called after every photograph.
@@ -89,19 +100,56 @@ def measure(
         BsaMeasureError: the study, its protocol, its record or the model cannot be used, or the disk is full.
     """
     study = open_study(folder)
-    chosen = choose_model(study.protocol, model, reader)
+    models = models or own_models(study.folder)
+    chosen = choose_model(study.protocol, model, reader, models=models)
     with held(study.results / _LOCK, "This study is being measured already: wait until that has finished."):
         record = Readings(folder)
-        plans = plan(study, record.all(), chosen, reader=reader, photo_glob=photo_glob)
+        entries = record.entries()
+        readings = [entry for entry in entries if isinstance(entry, Reading)]
+        acts = [entry for entry in entries if isinstance(entry, Act)]
+        plans = plan(study, readings, chosen, models=models, reader=reader, photo_glob=photo_glob, acts=acts)
+        study = replace(study, problems=(*study.problems, *_held_back(plans, chosen)))
         outcomes = _work(study, record, plans, chosen, workers, scheduler, progress)
-        photos = _photo_results(plans, outcomes)
-        results = assemble(study, photos, _provenance(study, chosen, command, photos))
-        write_results(study, results, plans)
+        photos = photo_results(plans, outcomes)
+        last = entries[-1] if entries else None
+        seen = Head(last.number, last.hash) if last else Head(0, "")
+        readers = {photo.reader for photo in photos if photo.reader}
+        errors = find_error_models(
+            folder, readers, geometry=study.protocol.measure.geometry, model=chosen, models=models
+        )
+        provenance = provenance_of(study, chosen, command, photos, seen, errors)
+        results = assemble(study, photos, provenance, {reader: error.model for reader, error in errors.items()})
+        texts = tables(results)
+        results = replace(results, standing=tuple(standing(folder, acts, texts)))
+        sums_hash = write_results(study, results, texts, plans)
+        written = NewAct(
+            kind="results",
+            person="",
+            software=__version__,
+            protocol_sha256=study.protocol.sha256,
+            reason=command,
+            covers_sha256=sums_hash,
+            model_sha256=chosen.sha256,
+        )
+        record.add_acts([written])
     return results
 
 
-def choose_model(protocol: Protocol, name: str | None = None, reader: str | None = None) -> Model:
-    """The model that a study uses.
+def own_models(folder: Path) -> Path | None:
+    """Where a study's own models lie, if it has any."""
+    return folder / "models" if (folder / "models" / "registry.toml").is_file() else None
+
+
+def choose_model(
+    protocol: Protocol, name: str | None = None, reader: str | None = None, *, models: Path | None = None
+) -> Model:
+    """The model that a study uses: the one asked for, or the protocol's, or the one that the program recommends.
+
+    Args:
+        protocol: may name a model, and lock it by its SHA-256.
+        name: asked for.
+        reader: asked for; may be a model's.
+        models: folder of the site's own models.
 
     Raises:
         ModelError: unknown, damaged, or not the one that the protocol locks.
@@ -110,12 +158,15 @@ def choose_model(protocol: Protocol, name: str | None = None, reader: str | None
         if name is not None and MODEL_PREFIX + name != reader:
             raise ModelError(f"--model {name} and --reader {reader} name two models: leave one of them out.")
         name = reader.removeprefix(MODEL_PREFIX)
-    model = load_model(name or protocol.measure.model)
     locked = protocol.measure.model_sha256
+    name = name or protocol.measure.model or (model_with_sha256(locked, models) if locked else None) or default_model()
+    model = load_model(name, models)
     if locked and model.sha256 != locked:
+        called = f" {protocol.measure.model}" if protocol.measure.model else ""
         raise ModelError(
-            f"study.toml locks the model {protocol.measure.model} with sha256 {locked[:12]}…, and {model.name} is "
-            f"{model.sha256[:12]}…: to change the model on purpose, set [measure] model and model_sha256 in study.toml."
+            f"study.toml locks the model{called} with sha256 {locked[:12]}…, and {model.name} is another one: to "
+            f'change the model on purpose, set  model = "{model.name}"  and  model_sha256 = "{model.sha256}"  in the '
+            "section [measure] of study.toml."
         )
     return model
 
@@ -125,15 +176,25 @@ def plan(
     readings: Sequence[Reading],
     model: Model,
     *,
+    models: Path | None = None,
     reader: str | None = None,
     photo_glob: str | None = None,
+    acts: Sequence[Act] = (),
 ) -> list[Planned]:
-    """Decide for every photograph whose reading counts and whether it has to be done again."""
+    """Decide for every photograph whose reading counts and whether it has to be done again.
+
+    In what is locked no model is asked again; what was recorded before the lock counts. What an earlier run kept is
+    used only where ``acts`` vouch for it.
+    """
     hashes = _hashes([photo for photo in study.photos if not photo.problem])
     doubled = doubled_photos(study.photos, hashes)
     by_photo: dict[str, list[Reading]] = {}
     for reading in readings:
         by_photo.setdefault(reading.photo_sha256, []).append(reading)
+    locks = [act for act in acts if act.kind in ("lock", "unlock")]
+    sums = _trusted_sums(study.results, acts)
+    otherwise = final_reader(readings, study.protocol) if reader == FINAL else ""
+    compared = whose_rereading_counts(readings, study.protocol)
     plans: list[Planned] = []
     for photo in study.photos:
         sha256, problem = hashes.get(photo.file, ("", photo.problem))
@@ -141,21 +202,47 @@ def plan(
         if problem:
             plans.append(Planned(photo, sha256, problem))
             continue
-        choice = _choose(_with_mask(study.folder, by_photo.get(sha256, ())), study.protocol, model, reader)
+        usable = _with_mask(study.folder, by_photo.get(sha256, ()))
+        lock = lock_on(locks, photo.patient, photo.visit)
+        if lock is not None:  # what was recorded since then lay elsewhere: the photograph was moved
+            usable = [reading for reading in usable if reading.number < lock.number]
+        if reader == FINAL:
+            last_word = final_reading(usable, otherwise, compared)
+            choice = Choice(last_word.reader, last_word) if last_word else None
+        else:
+            choice = _choose(usable, study.protocol, model, reader)
+        if lock is not None and choice is not None and choice.reading is None:
+            choice = _choose_held(usable, choice.reader, others=reader is None)
+            if choice is None:
+                scope = scope_title(photo.patient, photo.visit)
+                problem = (
+                    f"{printable(photo.path.name)} has no reading that can be used, and {scope} is locked (entry "
+                    f"{lock.number} of the record): unlock it with a reason, or leave the photograph out."
+                )
+                plans.append(Planned(photo, sha256, problem))
+                continue
         if choice is None:
             problem = (
                 f"{printable(photo.path.name)} has no reading by {reader}: import one, or measure without --reader."
             )
             plans.append(Planned(photo, sha256, problem))
             continue
-        job = _job(study, photo, sha256, choice, model)
-        stored = _stored(study.folder, job, recorded=choice.reading is not None)
-        if stored is None and photo_glob is not None and not _matches(photo, photo_glob):
+        job = _job(study, photo, sha256, choice, model, models)
+        stored = _stored(study.folder, job, sums, recorded=choice.reading is not None)
+        # What has been read before is brought up to date too: left out, its numbers would vanish from the results.
+        if stored is None and photo_glob is not None and sha256 not in by_photo and not _matches(photo, photo_glob):
             problem = f"{printable(photo.path.name)} is not measured yet: run  bsa-measure measure  without --photo."
             plans.append(Planned(photo, sha256, problem))
             continue
         plans.append(Planned(photo, sha256, choice=choice, job=job, stored=stored))
     return plans
+
+
+def _trusted_sums(results: Path, acts: Sequence[Act]) -> Mapping[str, str]:
+    """The list of what `measure` wrote, if it is the one in the record; else what was kept is computed again."""
+    written = latest_results(acts)
+    sums_hash, sums = read_sums(results)
+    return sums if written is not None and sums_hash == written.covers_sha256 else {}
 
 
 def _hashes(photos: Sequence[PhotoFile]) -> dict[str, tuple[str, str]]:
@@ -223,10 +310,33 @@ def _choose(readings: Sequence[Reading], protocol: Protocol, model: Model, reade
     return None
 
 
-def _job(study: Study, photo: PhotoFile, sha256: str, choice: Choice, model: Model) -> PhotoJob:
+def _choose_held(readings: Sequence[Reading], model_reader: str, *, others: bool) -> Choice | None:
+    """In what is locked: the model's latest reading in whatever version, or else (``others``) the latest of anybody."""
+    otherwise = readings[-1] if readings and others else None
+    latest = next((r for r in reversed(readings) if r.reader == model_reader), otherwise)
+    return Choice(latest.reader, latest, held=True) if latest else None
+
+
+def _held_back(plans: Iterable[Planned], model: Model) -> list[str]:
+    """A sentence for every visit whose photographs the model was not asked about because it is locked."""
+    visits = dict.fromkeys((p.photo.patient, p.photo.visit) for p in plans if p.choice is not None and p.choice.held)
+    return [
+        f"{scope_title(*visit)} is locked: its photographs are measured from what is recorded, and {model.name} in "
+        f"this version ({__version__}) was not asked."
+        for visit in visits
+    ]
+
+
+def _job(study: Study, photo: PhotoFile, sha256: str, choice: Choice, model: Model, models: Path | None) -> PhotoJob:
     view = photo.shows
     assert view is not None
     settings, reading = study.protocol.measure, choice.reading
+    # What the chosen model would answer today; every other reading is known by its own mask.
+    made_as = (model.sha256, __version__, settings.working_long_side)
+    asked = reading is None or (
+        reading.kind == "model" and (reading.model_sha256, reading.software, reading.working_long_side) == made_as
+    )
+    stands_by_itself = choice.held or not asked
     # A surface map was drawn for one view; under another name of the photograph it means nothing.
     surfaces = reading.surfaces_sha256 if reading and reading.view == photo.view else ""
     description = {
@@ -239,7 +349,7 @@ def _job(study: Study, photo: PhotoFile, sha256: str, choice: Choice, model: Mod
         "geometry": settings.geometry,
         "quality": study.protocol.quality.model_dump(mode="json"),
         # A model answers the same photo with the same mask, so its name stands for the mask before there is one.
-        "mask": [reading.mask_sha256, surfaces] if reading and reading.kind != "model" else model.sha256,
+        "mask": [reading.mask_sha256, surfaces] if reading and stands_by_itself else model.sha256,
         "overlay": photo.overlay,
     }
     key = hashlib.sha256(json.dumps(description, sort_keys=True).encode()).hexdigest()[:32]
@@ -254,10 +364,12 @@ def _job(study: Study, photo: PhotoFile, sha256: str, choice: Choice, model: Mod
         geometry=settings.geometry,
         limits=study.protocol.quality,
         model=model.name,
+        models=models.absolute() if models else None,
         mask_sha256=reading.mask_sha256 if reading else "",
         surfaces_sha256=surfaces,
         overlay=f"results/{photo.overlay}",
         thumbnail=f"results/cache/{key}.jpg",
+        weight_picture=f"results/cache/{key}-weight.jpg",
     )
 
 
@@ -265,14 +377,29 @@ def _stored_path(folder: Path, job: PhotoJob) -> Path:
     return (folder / job.thumbnail).with_suffix(".json")
 
 
-def _stored(folder: Path, job: PhotoJob, *, recorded: bool) -> PhotoOutcome | None:
-    """What an earlier run found for the same job, if all of it is still there and its reading is in the record."""
+def _stored(folder: Path, job: PhotoJob, sums: Mapping[str, str], *, recorded: bool) -> PhotoOutcome | None:
+    """What an earlier run found for the same job, if all of it is there as it was written and its reading recorded.
+
+    What ``sums`` does not list is not believed: only a run that came to its end vouches for what it kept. After a kill
+    areas are computed again, from masks that are recorded, so that no model is asked again.
+    """
+    kept = _stored_path(folder, job)
+    if not recorded:
+        return None
     try:
-        outcome = PhotoOutcome.from_json(json.loads(_stored_path(folder, job).read_bytes()))
+        for path in _files_of(folder, job):
+            name = path.relative_to(folder / "results").as_posix()
+            if name not in sums or file_hash(path) != sums[name]:
+                return None
+        return PhotoOutcome.from_json(json.loads(kept.read_bytes()))
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    drawn = (folder / job.overlay).is_file() and (folder / job.thumbnail).is_file()
-    return outcome if drawn and recorded else None
+
+
+def _files_of(folder: Path, job: PhotoJob) -> tuple[Path, ...]:
+    """Everything in ``results/`` that belongs to one photograph alone."""
+    pictures = [job.overlay, job.thumbnail, *([job.weight_picture] if job.geometry != "flat" else [])]
+    return (*(folder / picture for picture in pictures), _stored_path(folder, job))
 
 
 def _matches(photo: PhotoFile, glob: str) -> bool:
@@ -295,18 +422,42 @@ def _work(
     if progress:
         progress(0, len(todo))
     for done, (index, found) in enumerate(run(measure_photo, jobs, workers=workers, scheduler=scheduler), start=1):
-        planned, job = todo[index], jobs[index]
-        assert planned.choice is not None
-        if planned.choice.reading is None and found.mask_sha256:
-            record.add([_model_reading(study, planned, found, model)])
-        if found.verdict != "refused":  # what could not be read today may be readable tomorrow
-            # The reading carries the certainty; left out here, a run that was disturbed ends in the same bytes.
-            stored = replace(found, certainty=None)
-            write_bytes(_stored_path(study.folder, job), json.dumps(stored.to_json()).encode())
-        outcomes[planned.photo.file] = found
+        outcomes[todo[index].photo.file] = _keep(study, record, todo[index], found, model)
         if progress:
             progress(done, len(todo))
     return outcomes
+
+
+def measure_planned(study: Study, planned: Planned, model: Model) -> PhotoOutcome:
+    """Do the work on one planned photograph, and record and store what it found, as :func:`measure` does.
+
+    Args:
+        planned: has a job.
+
+    Raises:
+        StudyError, ModelError, ReadingError: as :func:`measure`.
+    """
+    assert planned.job is not None
+    if planned.stored is not None:
+        return planned.stored
+    found = measure_photo(planned.job)
+    return _keep(study, Readings(study.folder), planned, found, model)
+
+
+def _keep(study: Study, record: Readings, planned: Planned, found: PhotoOutcome, model: Model) -> PhotoOutcome:
+    """Record a model's answer, and store what was found for the next run."""
+    assert planned.choice is not None
+    assert planned.job is not None
+    if planned.choice.reading is None and found.mask_sha256:
+        try:
+            record.add([_model_reading(study, planned, found, model)])
+        except LockedError as error:  # it was locked in the meantime
+            found = PhotoOutcome("refused", (str(error),))
+    if found.verdict != "refused":  # what could not be read today may be readable tomorrow
+        # The reading carries the certainty; left out here, a run that was disturbed ends in the same bytes.
+        stored = replace(found, certainty=None)
+        write_bytes(_stored_path(study.folder, planned.job), json.dumps(stored.to_json()).encode())
+    return found
 
 
 def _model_reading(study: Study, planned: Planned, outcome: PhotoOutcome, model: Model) -> NewReading:
@@ -328,7 +479,12 @@ def _model_reading(study: Study, planned: Planned, outcome: PhotoOutcome, model:
     )
 
 
-def _photo_results(plans: Sequence[Planned], outcomes: Mapping[str, PhotoOutcome]) -> list[PhotoResult]:
+def photo_results(plans: Sequence[Planned], outcomes: Mapping[str, PhotoOutcome]) -> list[PhotoResult]:
+    """What is known of every planned photograph, in the same order.
+
+    Args:
+        outcomes: by file, what was found; a photograph without is refused with the problem of its plan.
+    """
     twins = _near_duplicates(plans, outcomes)
     return [_photo_result(p, outcomes.get(p.photo.file), twins.get(p.photo.file)) for p in plans]
 
@@ -353,6 +509,7 @@ def _photo_result(planned: Planned, outcome: PhotoOutcome | None, twin: str | No
         areas=dict(used.areas or {}) if used else {},
         areas_flat=dict(used.areas_flat or {}) if used else {},
         geometry_flags=used.geometry_flags if used else {},
+        outline=used.outline if used else {},
         certainty=_certainty(planned, used) if used else None,
         mask_sha256=used.mask_sha256 if used else "",
         overlay=photo.overlay if outcome is not None and outcome.verdict != "refused" else "",
@@ -392,16 +549,32 @@ def _near_duplicates(plans: Sequence[Planned], outcomes: Mapping[str, PhotoOutco
     return twins
 
 
-def _provenance(study: Study, model: Model, command: str, photos: Sequence[PhotoResult]) -> Provenance:
+def provenance_of(
+    study: Study,
+    model: Model,
+    command: str,
+    photos: Sequence[PhotoResult],
+    seen: Head | None = None,
+    errors: Mapping[str, StoredErrorModel] | None = None,
+) -> Provenance:
+    """What makes the results of these photographs, now and by this program.
+
+    Args:
+        study, model, command, photos: what was measured, and how.
+        seen: the record's last entry.
+        errors: reader to the error model that was used.
+    """
+    seen = seen or Head(0, "")
     statuses = [photo.status for photo in photos]
-    file_hash = hashlib.sha256((study.folder / PROTOCOL_FILE).read_bytes()).hexdigest()
     return Provenance(
         version=__version__,
         model=model.name,
         model_sha256=model.sha256,
+        model_licence=model.licence,
+        model_notice=model.notice,
         protocol=study.protocol.trial.name,
         protocol_sha256=study.protocol.sha256,
-        protocol_file_sha256=file_hash,
+        protocol_file_sha256=hashlib.sha256((study.folder / PROTOCOL_FILE).read_bytes()).hexdigest(),
         chart=study.chart.name,
         command=command,
         counts={
@@ -411,13 +584,28 @@ def _provenance(study: Study, model: Model, command: str, photos: Sequence[Photo
             "needs_review": statuses.count("needs-review"),
             "refused": statuses.count("refused"),
         },
-        libraries={"python": platform.python_version(), **{name: metadata.version(name) for name in _LIBRARIES}},
+        libraries={"python": platform.python_version(), **_versions()},
         measured_utc=datetime.now(UTC).isoformat(timespec="seconds"),
+        record_entries=seen.number,
+        record_hash=seen.hash,
+        tables=study.tables,
+        error_models={reader: error.sha256 for reader, error in sorted((errors or {}).items())},
     )
 
 
-def write_results(study: Study, results: StudyResults, plans: Sequence[Planned]) -> None:
-    """Write tables, report and provenance, and remove pictures of photographs that are gone.
+def _versions() -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name in _LIBRARIES:
+        with contextlib.suppress(metadata.PackageNotFoundError):  # installed by other means than pip
+            found[name] = metadata.version(name)
+    return found
+
+
+def write_results(study: Study, results: StudyResults, texts: Mapping[str, str], plans: Sequence[Planned]) -> str:
+    """Write tables (``texts``), report and provenance, and remove pictures of photographs that are gone.
+
+    Returns:
+        The hash of the list of all these files, for the record.
 
     Raises:
         StudyError: the study folder cannot be written to.
@@ -425,20 +613,28 @@ def write_results(study: Study, results: StudyResults, plans: Sequence[Planned])
     from .report.page import render_report
 
     folder = study.results
-    for name, text in tables(results).items():
+    for name, text in texts.items():
         write_text(folder / name, text)
-    thumbnails = {p.photo.overlay: study.folder / p.job.thumbnail for p in plans if p.job is not None}
     pictures: dict[str, bytes] = {}
+    weights: dict[str, bytes] = {}
     if study.protocol.report.pictures:
-        pictures = {overlay: path.read_bytes() for overlay, path in thumbnails.items() if path.is_file()}
-    write_text(folder / "report.html", render_report(results, pictures))
+        planned = [(p.photo.overlay, p.job) for p in plans if p.job is not None]
+        pictures = _read({overlay: study.folder / job.thumbnail for overlay, job in planned})
+        weights = _read({overlay: study.folder / job.weight_picture for overlay, job in planned})
+    write_text(folder / "report.html", render_report(results, pictures, weights))
     provenance = {**vars(results.provenance)}
     write_text(folder / "provenance.json", json.dumps(provenance, indent=2, sort_keys=True) + "\n")
     kept = {folder / photo.overlay for p in results.patients for photo in p.photos if photo.overlay}
     for plan_ in plans:
         if plan_.job is not None:
-            kept |= {study.folder / plan_.job.thumbnail, _stored_path(study.folder, plan_.job)}
+            job = plan_.job
+            kept |= {study.folder / job.thumbnail, study.folder / job.weight_picture, _stored_path(study.folder, job)}
     _sweep(folder, kept)
+    return write_sums(folder, [*kept, *(folder / name for name in (*texts, "report.html", "provenance.json"))])
+
+
+def _read(files: Mapping[str, Path]) -> dict[str, bytes]:
+    return {name: path.read_bytes() for name, path in files.items() if path.is_file()}
 
 
 def _sweep(folder: Path, kept: Collection[Path]) -> None:

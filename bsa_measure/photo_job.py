@@ -7,7 +7,7 @@ whole files.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,18 +19,19 @@ import numpy.typing as npt
 from .chart import Chart
 from .errors import MaskError, PhotoError
 from .files import printable, write_bytes
-from .fractions import Areas, areas_on_surface
+from .fractions import Areas, Doubt, areas_of_pixels, bounding_box
 from .geometry import Geometry, area_weight
 from .photo import Photo, read_photo
 from .protocol import View
 from .quality import judge, photo_fingerprint
 from .quality_limits import QualityLimits
 from .readings import check_classes, load_mask, store_mask
-from .report.overlay import draw_overlay, thumbnail
+from .report.overlay import draw_overlay, draw_weight, thumbnail
 from .segment import load_model, segment
 from .surfaces import surface_map, surface_number
 
 OVERLAY_LONG_SIDE = 1024
+WEIGHT_LONG_SIDE = 280
 
 
 @dataclass(frozen=True)
@@ -47,10 +48,12 @@ class PhotoJob:
         geometry: how much skin a pixel stands for.
         limits: of photograph quality.
         model: name of the model that is asked when there is no mask yet.
+        models: folder of the site's own models, if there are any.
         mask_sha256: a stored reading's mask; empty: ask the model.
         surfaces_sha256: a stored reading's surface map; empty: the automatic split.
         overlay: where the outline picture goes, as a path inside the study folder.
         thumbnail: where its small copy goes, likewise.
+        weight_picture: where the small picture of the area weight goes, likewise.
     """
 
     folder: Path
@@ -63,10 +66,12 @@ class PhotoJob:
     geometry: Geometry
     limits: QualityLimits
     model: str
+    models: Path | None
     mask_sha256: str
     surfaces_sha256: str
     overlay: str
     thumbnail: str
+    weight_picture: str
 
 
 @dataclass(frozen=True)
@@ -79,6 +84,7 @@ class PhotoOutcome:
         areas: surface name to areas, in units of the frame.
         areas_flat: the same with every pixel counted alike.
         geometry_flags: surface name to the reason why its geometry is not to be trusted.
+        outline: surface name to what a wrong outline would change.
         mask_sha256: of the mask used; empty when refused.
         certainty: of the model, if the model was asked.
         fingerprint: of the picture, for finding near-duplicates.
@@ -89,6 +95,7 @@ class PhotoOutcome:
     areas: Mapping[str, Areas] | None = None
     areas_flat: Mapping[str, Areas] | None = None
     geometry_flags: Mapping[str, str] = field(default_factory=dict)
+    outline: Mapping[str, Doubt] = field(default_factory=dict)
     mask_sha256: str = ""
     certainty: float | None = None
     fingerprint: int | None = None
@@ -114,10 +121,19 @@ class PhotoOutcome:
             areas=areas,
             areas_flat=flat,
             geometry_flags={str(name): str(flag) for name, flag in data["geometry_flags"].items()},
+            outline={
+                str(name): Doubt(*(_span(doubt[kind]) for kind in ("detached", "reepithelialised")))
+                for name, doubt in data["outline"].items()
+            },
             mask_sha256=str(data["mask_sha256"]),
             certainty=data["certainty"],
             fingerprint=data["fingerprint"],
         )
+
+
+def _span(ends: Sequence[float]) -> tuple[float, float]:
+    least, most = ends
+    return float(least), float(most)
 
 
 def measure_photo(job: PhotoJob) -> PhotoOutcome:
@@ -145,12 +161,17 @@ def measure_photo(job: PhotoJob) -> PhotoOutcome:
     write_bytes(job.folder / job.thumbnail, thumbnail(drawn))
     quality = judge(photo, labels, job.view_name, job.limits)
     areas = view_areas(labels, surfaces, job.view, job.chart, job.geometry)
+    if areas.weight is not None:
+        shown = [surface_number(name, job.chart) for name in job.view.surfaces]
+        picture = draw_weight(photo.pixels, labels, surfaces, areas.weight, shown, long_side=WEIGHT_LONG_SIDE)
+        write_bytes(job.folder / job.weight_picture, thumbnail(picture, WEIGHT_LONG_SIDE))
     return PhotoOutcome(
         verdict=quality.verdict,
         problems=quality.problems,
         areas=areas.weighted,
         areas_flat=areas.flat,
         geometry_flags=areas.flags,
+        outline=areas.doubt,
         mask_sha256=mask_sha256,
         certainty=certainty,
         fingerprint=photo_fingerprint(photo.pixels),
@@ -172,7 +193,7 @@ def _labels(job: PhotoJob, photo: Photo) -> tuple[npt.NDArray[np.uint8], float |
     """The classes of every pixel, from the stored reading or from the model, and how certain the model is."""
     height, width = photo.pixels.shape[:2]
     if not job.mask_sha256:
-        segmentation = segment(load_model(job.model), photo.pixels)
+        segmentation = segment(load_model(job.model, job.models), photo.pixels)
         return segmentation.labels, segmentation.certainty
     labels = load_mask(job.folder, job.mask_sha256)
     check_classes(labels, job.file)
@@ -183,11 +204,13 @@ def _labels(job: PhotoJob, photo: Photo) -> tuple[npt.NDArray[np.uint8], float |
 @dataclass(frozen=True)
 class ViewAreas:
     """Areas of every surface that a view shows: ``weighted`` by the skin that a pixel stands for, ``flat`` with every
-    pixel alike; ``flags`` as in :class:`AreaWeight`."""
+    pixel alike; ``flags``, ``doubt`` and ``weight`` as in :class:`AreaWeight`."""
 
     weighted: Mapping[str, Areas]
     flat: Mapping[str, Areas]
     flags: Mapping[str, str]
+    doubt: Mapping[str, Doubt] = field(default_factory=dict)
+    weight: npt.NDArray[np.float32] | None = None
 
 
 def view_areas(
@@ -203,9 +226,14 @@ def view_areas(
     weighted: dict[str, Areas] = {}
     for name in view.surfaces:
         on_surface = surfaces == surface_number(name, chart)
-        flat[name] = areas_on_surface(labels, on_surface)
-        weighted[name] = flat[name] if found.weight is None else areas_on_surface(labels, on_surface, found.weight)
-    return ViewAreas(weighted, flat, found.flags)
+        box = bounding_box(on_surface)
+        on_box = on_surface[box]
+        classes = labels[box][on_box]
+        flat[name] = areas_of_pixels(classes, labels.size)
+        weighted[name] = flat[name]
+        if found.weight is not None:
+            weighted[name] = areas_of_pixels(classes, labels.size, found.weight[box][on_box])
+    return ViewAreas(weighted, flat, found.flags, found.doubt, found.weight)
 
 
 def resize_mask(labels: npt.NDArray[np.uint8], width: int, height: int) -> npt.NDArray[np.uint8]:

@@ -64,6 +64,8 @@ class Endpoint(_Section):
     numerator: Literal["decline", "reepithelialised"] = "decline"
     category: Literal["1993", "french"] = "1993"
     disagreement_points: Percent = 10.0
+    interval_percent: Annotated[float, Field(ge=50, lt=100)] = 90.0
+    draws: Annotated[int, Field(ge=1000, le=1_000_000)] = 10_000
 
     @property
     def reported_days(self) -> tuple[int, ...]:
@@ -88,13 +90,32 @@ class AgreementRules(_Section):
     seed: Annotated[int, Field(ge=0)] = 1
 
 
+class AdjudicationRules(_Section):
+    """When readers differ so much that a third person decides, and whose reading counts where they do not.
+
+    Attributes:
+        readers: their names; empty: every person who has read, and the model where there is only one person.
+        final_reader: whose reading is final where nothing was adjudicated; empty: the first of the readers.
+        call_differs, category_differs: whether a different call or category is a reason.
+        minimum_difference_bsa_percent: a larger difference is a reason ...
+        use_mdc95: ... unless it is within the readers' smallest detectable change.
+    """
+
+    readers: tuple[str, ...] = ()
+    final_reader: str = ""
+    call_differs: bool = True
+    category_differs: bool = True
+    minimum_difference_bsa_percent: Annotated[float, Field(ge=0, le=100)] = 2.0
+    use_mdc95: bool = True
+
+
 class Measure(_Section):
     """How photographs become classes and areas."""
 
     geometry: Literal["flat", "silhouette"] = "silhouette"
     unphotographed: Literal["unseen", "uninvolved"] = "unseen"
     working_long_side: Annotated[int, Field(ge=256, le=16384)] = 2048
-    model: str = "classical-v1"
+    model: str = ""
     model_sha256: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
     readings: tuple[ReadingKind, ...] = get_args(ReadingKind)
 
@@ -157,6 +178,7 @@ class Protocol(_Section):
     endpoint: Endpoint = Endpoint()
     eligibility: Eligibility = Eligibility()
     agreement: AgreementRules = AgreementRules()
+    adjudication: AdjudicationRules = AdjudicationRules()
     measure: Measure = Measure()
     quality: QualityLimits = QualityLimits()
     report: Report = Report()

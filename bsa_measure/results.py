@@ -10,8 +10,9 @@ from .bsa import VisitBsa
 from .chart import Chart
 from .course import Healing
 from .endpoint import Call, Category, Eligible
-from .fractions import Areas
+from .fractions import Areas, Doubt
 from .protocol import Protocol
+from .uncertainty import SimulatedCourse
 
 PhotoStatus = Literal["measured", "needs-review", "refused"]
 
@@ -42,6 +43,7 @@ class PhotoResult:
         areas: surface name to areas, for the surfaces that the view shows.
         areas_flat: the same with every pixel counted alike, whatever the protocol's geometry.
         geometry_flags: surface name to the reason why its geometry is not to be trusted.
+        outline: surface name to what a wrong outline would change.
         certainty: how sure the reader's model was, 0 to 1; None for a person.
         mask_sha256: of the mask used.
         overlay: path of the outline picture inside ``results/``; empty when refused.
@@ -62,6 +64,7 @@ class PhotoResult:
     overlay: str
     areas_flat: Mapping[str, Areas] = field(default_factory=dict)
     geometry_flags: Mapping[str, str] = field(default_factory=dict)
+    outline: Mapping[str, Doubt] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -87,7 +90,10 @@ class PatientResult:
         maximum: largest % BSA of all visits; None when there is none.
         maximum_day: its study day.
         photos: in the order of visits and of the protocol's views.
-        flat: visits and calls with every pixel counted alike; the same as the above where the geometry is ``flat``.
+        flat: visits and calls with every pixel counted alike, by what hidden skin leaves open alone; the same visits
+            as the above where the geometry is ``flat``.
+        simulated: intervals and probabilities under the error models of the readers; None where one is not known.
+        unknown_errors: readers of this patient's photographs whose error is not known.
     """
 
     patient: Patient
@@ -101,6 +107,8 @@ class PatientResult:
     maximum_day: int | None
     photos: tuple[PhotoResult, ...]
     flat: Course | None = None
+    simulated: SimulatedCourse | None = None
+    unknown_errors: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -113,7 +121,14 @@ class TrueVisit:
 
 @dataclass(frozen=True)
 class Provenance:
-    """What made these results."""
+    """What made these results.
+
+    ``tables`` holds the SHA-256 of patients.csv and uninvolved.csv.
+
+    ``record_entries`` and ``record_hash`` are number and hash of the last entry of the record that was taken into
+    account; kept here, they tell if the record was cut off later. ``error_models`` maps a reader to the SHA-256 of the
+    error model that was used.
+    """
 
     version: str
     model: str
@@ -126,6 +141,12 @@ class Provenance:
     counts: Mapping[str, int]
     libraries: Mapping[str, str]
     measured_utc: str
+    model_licence: str = ""
+    model_notice: str = ""
+    record_entries: int = 0
+    record_hash: str = ""
+    tables: Mapping[str, str] = field(default_factory=dict)
+    error_models: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -138,6 +159,7 @@ class StudyResults:
         problems: of the study as a whole: files out of place, rows of tables that cannot be used.
         truth: patient and study day to the known truth, for phantom studies; else empty.
         provenance: what made the results.
+        standing: what is signed and locked, a sentence each.
     """
 
     name: str
@@ -148,6 +170,7 @@ class StudyResults:
     problems: tuple[str, ...]
     truth: Mapping[tuple[str, int], TrueVisit]
     provenance: Provenance
+    standing: tuple[str, ...] = ()
 
 
 def visit_label(day: int) -> str:

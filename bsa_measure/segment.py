@@ -1,6 +1,7 @@
 """A photograph in, one tissue class per pixel out: the one door through which every model enters.
 
-``models/registry.toml`` names the models that come with the program, with the SHA-256 of each one's data file.
+``models/registry.toml`` names the models that come with the program, with the SHA-256 of each one's data file, and
+which of them a study gets that names none. A site's own models lie in a folder with a ``registry.toml`` of its own.
 A model is built once per process and answers with class probabilities, at any size of the photograph's shape.
 """
 
@@ -21,10 +22,14 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import ModelError
+from .files import printable
 from .protocol import suggestion
 from .tissue import Tissue
 
 CLASSES: Final = len(Tissue)
+
+_NEVER_BEST: Final = 0.99 / CLASSES
+"""The most probable of the classes has at least one over their number; a hair less, as floats do not sum to 1."""
 
 
 class Model(Protocol):
@@ -87,29 +92,62 @@ def segment(model: Model, pixels: npt.NDArray[np.uint8]) -> Segmentation:
     The model's probabilities are brought to the size of the photograph bilinearly, and each pixel takes the
     most probable class; of two equally probable ones, the one with the smaller number.
     """
-    probabilities = model.probabilities(pixels)
     height, width = pixels.shape[:2]
-    # One class after the other: a stack of five full-size float images would be 60 MB a photograph.
-    best = np.full((height, width), -1.0, np.float32)
-    labels = np.zeros((height, width), np.uint8)
-    for number, plane in enumerate(probabilities):
-        full = plane
-        if plane.shape != (height, width):
-            full = np.asarray(cv2.resize(plane, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
-        np.copyto(labels, np.uint8(number), where=full > best)
-        np.maximum(best, full, out=best)
-    body = labels != Tissue.BACKGROUND
-    certainty = float(best[body].mean(dtype=np.float64)) if body.any() else 0.0
-    return Segmentation(labels, certainty)
+    return most_probable(model.probabilities(pixels), width, height)
+
+
+def most_probable(probabilities: npt.NDArray[np.float32], width: int, height: int) -> Segmentation:
+    """The classes of a photograph of that size from its (5, h, w) class probabilities; see :func:`segment`."""
+    # One class after the other, in the same memory: a stack of five full-size float images would be 60 MB a photograph,
+    # and fetching fresh memory takes longer than the arithmetic.
+    size = (width, height)
+    best = cv2.resize(probabilities[0], size, interpolation=cv2.INTER_LINEAR)
+    labels, better = np.zeros((height, width), np.uint8), np.empty((height, width), np.uint8)
+    full = np.empty_like(best)
+    for number, plane in enumerate(probabilities[1:], start=1):
+        if plane.max() < _NEVER_BEST:
+            continue
+        cv2.resize(plane, size, dst=full, interpolation=cv2.INTER_LINEAR)
+        cv2.compare(full, best, cv2.CMP_GT, dst=better)
+        cv2.bitwise_and(better, number, dst=better)
+        cv2.max(labels, better, dst=labels)  # numbers rise, so the better class is also the larger one
+        cv2.max(best, full, dst=best)
+    certainty = cv2.mean(best, mask=labels)[0] if labels.any() else 0.0
+    return Segmentation(labels, float(certainty))
 
 
 def model_names(folder: Path | None = None) -> tuple[str, ...]:
-    """Names of the models in a folder with a ``registry.toml``; by default, those that come with the program.
+    """Names of the models that come with the program, and of a site's own.
+
+    Args:
+        folder: of the site's own models.
 
     Raises:
-        ModelError: there is no registry, or it cannot be read.
+        ModelError: a registry is missing or cannot be read.
     """
-    return tuple(sorted(_registry(_models(folder))))
+    return tuple(sorted(_known(folder)))
+
+
+def default_model() -> str:
+    """Name of the model that a study gets that names none.
+
+    Raises:
+        ModelError: the registry cannot be read, or recommends none.
+    """
+    try:
+        return str(_read_registry(resources.files("bsa_measure_models"))["default"])
+    except KeyError as error:
+        raise ModelError("registry.toml recommends no model: install the program again.") from error
+
+
+def model_with_sha256(sha256: str, folder: Path | None = None) -> str | None:
+    """Name of the registered model whose data file has this SHA-256, or None.
+
+    Raises:
+        ModelError: a registry is missing or cannot be read.
+    """
+    known = _known(folder)
+    return next((name for name in sorted(known) if known[name][1].get("sha256") == sha256), None)
 
 
 @cache
@@ -120,19 +158,18 @@ def load_model(name: str, folder: Path | None = None) -> Model:
 
     Args:
         name: as in the registry.
-        folder: where ``registry.toml`` lies; by default, the models that come with the program.
+        folder: of a site's own models, beside those that come with the program.
 
     Raises:
         ModelError: unknown name, damaged registry, or a data file that is missing or was changed.
     """
-    models = _models(folder)
-    registry = _registry(models)
-    if name not in registry:
-        known = ", ".join(sorted(registry)) or "none"
+    known = _known(folder)
+    if name not in known:
+        names = ", ".join(sorted(known)) or "none"
         raise ModelError(
-            f"There is no model named {name!r}{suggestion(name, registry)}: the installed models are {known}."
+            f"There is no model named {name!r}{suggestion(name, known)}: the installed models are {names}."
         )
-    record = registry[name]
+    models, record = known[name]
     try:
         entry = Entry(name, record["kind"], record["sha256"], record["licence"], record["notice"])
         file = str(record["file"])
@@ -154,20 +191,62 @@ def load_model(name: str, folder: Path | None = None) -> Model:
     return builders[entry.kind](entry, data)
 
 
-def _builders() -> dict[str, Callable[[Entry, bytes], Model]]:
-    # Imported here: what one kind of model needs is not loaded for another.
-    from .classical import build
+def registered_error_model(name: str, folder: Path | None = None) -> str | None:
+    """The text of the error model that comes with a model; None where there is none.
 
-    return {"classical": build}
+    Args:
+        name: of the model, as in the registry.
+        folder: of a site's own models, beside those that come with the program.
 
-
-def _models(folder: Path | None) -> Traversable:
-    return resources.files("bsa_measure_models") if folder is None else folder
-
-
-def _registry(models: Traversable) -> dict[str, dict[str, Any]]:
+    Raises:
+        ModelError: the file is missing or was changed.
+    """
+    models, record = _known(folder).get(name, (resources.files("bsa_measure_models"), {}))
+    if "error_model" not in record:
+        return None
     try:
-        registry = tomllib.loads((models / "registry.toml").read_text(encoding="utf-8"))
+        data = (models / str(record["error_model"])).read_bytes()
+    except OSError as error:
+        raise ModelError(f"The error model of {name} is missing: install the program again.") from error
+    data = data.replace(b"\r\n", b"\n")
+    if hashlib.sha256(data).hexdigest() != record.get("error_model_sha256"):
+        raise ModelError(f"The error model of {name} was changed or damaged: install the program again.")
+    return data.decode()
+
+
+def _builders() -> dict[str, Callable[[Entry, bytes], Model]]:
+    # Imported here: naming a model needs none of them.
+    from . import classical, network
+
+    return {"classical": classical.build, "onnx": network.build}
+
+
+def _known(folder: Path | None) -> dict[str, tuple[Traversable, dict[str, Any]]]:
+    """Every model by name: where it lies, and what its registry says of it."""
+    shipped = resources.files("bsa_measure_models")
+    known = {name: (shipped, record) for name, record in _records(shipped).items()}
+    if folder is None:
+        return known
+    for name, record in _records(folder).items():
+        # A name stands for one model everywhere: in readings, in protocols and in what is published.
+        if name in known and known[name][1].get("sha256") != record.get("sha256"):
+            raise ModelError(
+                f"registry.toml in {printable(folder.name)} calls a model {name}, as one that comes with the program "
+                "is called: give it another name."
+            )
+        known[name] = (folder, record)
+    return known
+
+
+def _records(models: Traversable) -> dict[str, dict[str, Any]]:
+    return {name: record for name, record in _read_registry(models).items() if isinstance(record, dict)}
+
+
+def _read_registry(models: Traversable) -> dict[str, Any]:
+    try:
+        return tomllib.loads((models / "registry.toml").read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ModelError("The list of models, registry.toml, cannot be read: install the program again.") from error
-    return {name: record for name, record in registry.items() if isinstance(record, dict)}
+        raise ModelError(
+            f"The list of models, {printable(models.name)}/registry.toml, cannot be read: correct it, or install the "
+            "program again if it came with it."
+        ) from error

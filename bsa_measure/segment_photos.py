@@ -20,6 +20,7 @@ def segment_photos(
     out: Path,
     *,
     model: str | None = None,
+    models: Path | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[int, list[str]]:
     """Write the class mask of every photograph as ``out/STEM.png``, as large as the upright photograph.
@@ -32,7 +33,7 @@ def segment_photos(
         ModelError: the model is unknown or damaged.
     """
     protocol = Protocol()
-    chosen = choose_model(protocol, model)
+    chosen = choose_model(protocol, model, models=models)
     problems: list[str] = []
     taken: dict[str, Path] = {}
     for done, path in enumerate(photos, start=1):

@@ -20,11 +20,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .chart import Chart
-from .errors import StudyError
+from .errors import ReadingError, StudyError
 from .files import cell_number, printable, read_table, write_text
 from .photo import LATER_SUFFIXES, SUFFIXES
 from .protocol import Protocol, View, load_protocol, protocol_text, suggestion
+from .readings import recorded_acts
 from .results import Patient, PhotoResult, TrueVisit, visit_label
+from .segment import default_model
+from .sums import file_hash
 
 PROTOCOL_FILE = "study.toml"
 PATIENT_COLUMNS = ("patient", "age_years", "index_day", "sex", "height_cm", "weight_kg")
@@ -72,10 +75,13 @@ class Study:
         patients: by identifier, in the order of patients.csv.
         photos: every photograph, sorted by patient, day and the protocol's order of views.
         uninvolved: (patient, day) to the surfaces declared free of lesions, EVERY_SURFACE among them where the row
-            says so; see :func:`declared_uninvolved`.
+            says so, and those that a person has declared in the record; see :func:`declared_uninvolved`.
+        involved: (patient, day) to the surfaces that a person has declared not to be free of lesions after all, which
+            counts more than uninvolved.csv.
         truth: (patient, day) to the known truth, for phantoms.
         unplaced: (patient, day, or None where it is not known) of every file whose view or day cannot be told.
         problems: sentences about tables and files out of place.
+        tables: file name to SHA-256 of patients.csv and uninvolved.csv as they were read; empty for one that is absent.
     """
 
     folder: Path
@@ -84,9 +90,11 @@ class Study:
     patients: Mapping[str, Patient]
     photos: tuple[PhotoFile, ...]
     uninvolved: Mapping[tuple[str, int], frozenset[str]]
+    involved: Mapping[tuple[str, int], frozenset[str]] = field(default_factory=dict)
     truth: Mapping[tuple[str, int], TrueVisit] = field(default_factory=dict)
     unplaced: frozenset[tuple[str, int | None]] = frozenset()
     problems: tuple[str, ...] = ()
+    tables: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def results(self) -> Path:
@@ -113,7 +121,8 @@ def init_study(folder: Path, protocol: str = "lysyme") -> None:
         StudyError: the folder already holds a study, or cannot be written to.
         ProtocolError: there is no protocol of this name.
     """
-    text = protocol_text(protocol)
+    # A study keeps the model that it began with, also when a later version of the program recommends another.
+    text = protocol_text(protocol).replace('\nmodel = ""\n', f'\nmodel = "{default_model()}"\n')
     if (folder / PROTOCOL_FILE).exists():
         raise StudyError(f"{_called(folder)} already holds a study ({PROTOCOL_FILE}): choose another folder.")
     for name, columns in (("patients.csv", PATIENT_COLUMNS), ("uninvolved.csv", UNINVOLVED_COLUMNS)):
@@ -143,10 +152,12 @@ def open_study(folder: Path) -> Study:
         )
     protocol, chart = load_protocol(folder / PROTOCOL_FILE)
     problems: list[str] = []
+    tables = {name: file_hash(folder / name) for name in ("patients.csv", "uninvolved.csv")}
     patients, refused = _read_patients(folder / "patients.csv", chart, problems)
     unplaced: set[tuple[str, int | None]] = set()
     photos = _read_photos(folder / "photos", protocol, chart, patients, refused, problems, unplaced)
     uninvolved = _read_uninvolved(folder / "uninvolved.csv", chart, patients, problems)
+    involved = _apply_declarations(folder, uninvolved, chart, patients, problems)
     truth = _read_truth(folder / "truth" / "visits.csv", problems)
     return Study(
         folder,
@@ -155,9 +166,11 @@ def open_study(folder: Path) -> Study:
         patients,
         photos,
         uninvolved,
+        involved,
         problems=tuple(problems),
         truth=truth,
         unplaced=frozenset(unplaced),
+        tables=tables,
     )
 
 
@@ -389,6 +402,35 @@ def _read_uninvolved(
     return declared
 
 
+def _apply_declarations(
+    folder: Path,
+    uninvolved: dict[tuple[str, int], frozenset[str]],
+    chart: Chart,
+    patients: Mapping[str, Patient],
+    problems: list[str],
+) -> dict[tuple[str, int], frozenset[str]]:
+    """Add what people have declared in the record, the latest word of each surface, and return what they took back."""
+    try:
+        acts = recorded_acts(folder)
+    except ReadingError as error:
+        problems.append(str(error))
+        return {}
+    latest: dict[tuple[str, int, str], bool] = {}
+    for act in acts:
+        if act.kind in ("uninvolved", "involved"):
+            day = parse_visit(act.visit)
+            if day is None or act.patient not in patients or act.surface not in chart.surfaces:
+                place = printable(f"{act.patient} {act.visit} {act.surface}")
+                problems.append(f"Entry {act.number} of the record declares {place}, which this study does not have.")
+            else:
+                latest[act.patient, day, act.surface] = act.kind == "uninvolved"
+    involved: dict[tuple[str, int], frozenset[str]] = {}
+    for (patient, day, surface), free in latest.items():
+        target = uninvolved if free else involved
+        target[patient, day] = target.get((patient, day), frozenset()) | {surface}
+    return involved
+
+
 def _read_truth(path: Path, problems: list[str]) -> dict[tuple[str, int], TrueVisit]:
     if not path.exists():
         return {}
@@ -419,10 +461,12 @@ def declared_uninvolved(study: Study, patient: str, day: int) -> frozenset[str]:
     """Surfaces of a visit that are declared free of lesions.
 
     A surface that was photographed is never covered by a sweeping declaration (``*``, or ``unphotographed =
-    "uninvolved"`` in the protocol), not even when its photograph was refused; only naming it declares it.
+    "uninvolved"`` in the protocol), not even when its photograph was refused; only naming it declares it. What a
+    person has taken back in the record is not declared, whatever uninvolved.csv says.
     """
     declared = study.uninvolved.get((patient, day), frozenset())
-    named = declared - {EVERY_SURFACE}
+    involved = study.involved.get((patient, day), frozenset())
+    named = declared - {EVERY_SURFACE} - involved
     if EVERY_SURFACE not in declared and study.protocol.measure.unphotographed == "unseen":
         return named
     # A file whose view or day is not known may show any surface of this visit: nothing is swept then.
@@ -434,7 +478,7 @@ def declared_uninvolved(study: Study, patient: str, day: int) -> frozenset[str]:
         if (photo.patient, photo.day) == (patient, day) and photo.shows is not None
         for surface in photo.shows.surfaces
     }
-    return named | (frozenset(study.chart.surfaces) - photographed)
+    return named | (frozenset(study.chart.surfaces) - photographed - involved)
 
 
 def missing_views(study: Study, patient: str, day: int, shown: Collection[str]) -> tuple[str, ...]:

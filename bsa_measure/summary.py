@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from .course import Healing
-from .endpoint import Call
 from .files import printable, quoted
 from .results import PatientResult, StudyResults, visit_label
 from .study import about
+from .uncertainty import Simulated
 
 _MOST_LINES = 20
 
@@ -22,6 +22,9 @@ def closing_summary(results: StudyResults, study: Path) -> str:
         f"looked at, {counts['refused']} refused.",
         "",
     ]
+    if any(photo.reader.startswith("model:") for patient in results.patients for photo in patient.photos):
+        made = results.provenance
+        lines += [f"Model {made.model} (licence {made.model_licence}): {made.model_notice}", ""]
     lines += [_patient_line(patient, day) for patient in results.patients]
     human = list(needs_a_human(results))
     if human:
@@ -66,11 +69,12 @@ def _patient_line(patient: PatientResult, day: int) -> str:
     answer = call.response or f"no response computed, {call.reason}"
     most = "-" if patient.maximum is None else f"{patient.maximum:.1f} % BSA"
     name = printable(patient.patient.patient)
-    return f"{name:<12} maximum {most:<12} {_healed(healing, call)}{visit_label(day)}: {answer}"
+    simulated = patient.simulated.days.get(day) if patient.simulated else None
+    return f"{name:<12} maximum {most:<12} {_healed(healing, simulated)}{visit_label(day)}: {answer}"
 
 
-def _healed(healing: Healing, call: Call) -> str:
+def _healed(healing: Healing, simulated: Simulated | None) -> str:
     if healing.healed is None:
         return ""
-    extent = healing.healed
-    return f"healed {extent.point:.1f} % ({extent.low:.1f} to {extent.high:.1f})  "
+    within = (simulated and simulated.healed) or healing.healed
+    return f"healed {healing.healed.point:.1f} % ({within.low:.1f} to {within.high:.1f})  "

@@ -7,6 +7,8 @@ person can redraw it, and masks made elsewhere can bring their own.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -16,8 +18,11 @@ from .protocol import View
 from .tissue import Tissue
 
 SurfaceMap = npt.NDArray[np.uint8]
+Floats = npt.NDArray[np.float64]
 
 _ELONGATED = 1.5  # a silhouette this many times longer than wide has an axis of its own
+_FEW = 64  # sampled pixels below which guessing is not worth it
+_STEEP = 1e-6  # pixels of position that a column adds at least, lest columns differ by rounding only
 _TAIL = 0.002  # share of the silhouette beyond each end that does not lengthen it: specks and toes of noise
 
 
@@ -37,22 +42,88 @@ def surface_map(labels: npt.NDArray[np.uint8], view: View, chart: Chart) -> Surf
     Returns:
         (height, width) uint8 surface map; background and views without surfaces are 0.
     """
-    body = labels != Tissue.BACKGROUND
+    body = labels != int(Tissue.BACKGROUND)
     numbers = np.array([surface_number(surface, chart) for surface in view.surfaces], np.uint8)
     if not len(numbers) or not body.any():
         return np.zeros(labels.shape, np.uint8)
     if len(numbers) == 1:
         return np.where(body, numbers[0], np.uint8(0)).astype(np.uint8)
-    position = position_along(body, view.split)
-    index = np.zeros(len(position), np.uint8)
-    for cut in view.cuts:  # a few: quicker than a search for every pixel
-        index += position >= cut
-    surfaces = np.zeros(labels.shape, np.uint8)
-    surfaces[body] = numbers[index]
-    return surfaces
+    line = _line(body, view.split)
+    part = np.ones(labels.shape, np.uint8)
+    for cut in view.cuts:
+        part += _beyond(line, cut).view(np.uint8)
+    table = np.zeros(256, np.uint8)
+    table[1 : len(numbers) + 1] = numbers
+    return np.asarray(cv2.LUT(part * body, table), np.uint8)
 
 
-def position_along(body: npt.NDArray[np.bool_], split: str) -> npt.NDArray[np.float64]:
+@dataclass(frozen=True)
+class _Line:
+    """Where the pixels of a photograph lie along the silhouette.
+
+    The position of a pixel is (across[column] + down[row] - first) / length: 0 at the silhouette's first end, 1 at
+    its last.
+    """
+
+    across: Floats  # (width,)
+    down: Floats  # (height,)
+    first: float
+    length: float
+
+
+def _line(body: npt.NDArray[np.bool_], split: str) -> _Line:
+    """Lay the line that the silhouette is divided along: its axis, or from the left edge to the right."""
+    dx, dy = _axis(body) if split == "down" else (1.0, 0.0)
+    across: Floats = np.asarray(dx * (np.arange(body.shape[1]) + 0.5), np.float64)
+    down: Floats = np.asarray(dy * (np.arange(body.shape[0]) + 0.5), np.float64)
+    tail = int(_TAIL * np.count_nonzero(body))
+    first = _smallest(across, down, body, tail)
+    last = -_smallest(-across, -down, body, tail)
+    return _Line(across, down, first, max(last - first, 1e-9))
+
+
+def _smallest(across: Floats, down: Floats, body: npt.NDArray[np.bool_], place: int) -> float:
+    """The value at ``place`` among the sorted across[column] + down[row] of the silhouette.
+
+    Only values that can be so small are looked at: below a limit guessed from every eighth row and column.
+    """
+    step = 8
+    some = (across[None, ::step] + down[::step, None])[body[::step, ::step]]
+    if len(some) > 2 * _FEW:
+        limit = float(np.partition(some, guess := min(2 * place // step**2 + _FEW, len(some) - 1))[guess])
+        rows = np.flatnonzero(down + across.min() <= limit)
+        columns = np.flatnonzero(across + down.min() <= limit)
+        if len(rows) and len(columns):
+            box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+            near = (across[None, box[1]] + down[box[0], None])[body[box]]
+            near = near[near <= limit]
+            if len(near) > place:
+                return float(np.partition(near, place)[place])
+    return float(np.partition((across[None, :] + down[:, None])[body], place)[place])
+
+
+def _beyond(line: _Line, cut: float) -> npt.NDArray[np.bool_]:
+    """(height, width) whether a pixel lies at a cut or beyond it."""
+    width = len(line.across)
+    step = (line.across[-1] - line.across[0]) / max(width - 1, 1)
+    if abs(step) < _STEEP:
+        # Columns hardly differ: what holds at both ends of a row holds along it.
+        ends = (line.across[[0, -1]] + line.down[:, None] - line.first) / line.length >= cut
+        beyond = np.repeat(ends[:, :1], width, axis=1)
+        mixed = ends[:, 0] != ends[:, 1]
+        beyond[mixed] = (line.across[None, :] + line.down[mixed, None] - line.first) / line.length >= cut
+        return beyond
+    # Along a row the position only rises or only falls: its first column beyond the cut is near where it should be.
+    rising = line.across if step > 0 else line.across[::-1]
+    about = np.searchsorted(rising, cut * line.length + line.first - line.down)
+    near = np.clip(about[:, None] + np.arange(-2, 3), 0, width - 1)
+    there = (rising[near] + line.down[:, None] - line.first) / line.length >= cut
+    bound = np.where(there.any(axis=1), near[np.arange(len(near)), there.argmax(axis=1)], near[:, -1] + 1)
+    beyond = np.arange(width, dtype=np.int32)[None, :] >= bound.astype(np.int32)[:, None]
+    return beyond if step > 0 else np.ascontiguousarray(beyond[:, ::-1])
+
+
+def position_along(body: npt.NDArray[np.bool_], split: str) -> Floats:
     """Position of every pixel of the silhouette along it, row by row: 0 at its first end, 1 at its last.
 
     Args:
@@ -62,20 +133,13 @@ def position_along(body: npt.NDArray[np.bool_], split: str) -> npt.NDArray[np.fl
     Returns:
         (pixels of the silhouette,) float64, in the order of ``body.nonzero()``.
     """
-    dx, dy = _axis(body) if split == "down" else (1.0, 0.0)
-    rows, columns = body.shape
-    projection = dx * (np.arange(columns) + 0.5)[None, :] + dy * (np.arange(rows) + 0.5)[:, None]
-    inside = projection[body]
-    tail = int(_TAIL * len(inside))
-    ends = (tail, len(inside) - 1 - tail)
-    first, last = np.partition(inside, ends)[list(ends)]
-    position: npt.NDArray[np.float64] = (inside - first) / max(last - first, 1e-9)
-    return position
+    line = _line(body, split)
+    return ((line.across[None, :] + line.down[:, None])[body] - line.first) / line.length
 
 
 def _axis(body: npt.NDArray[np.bool_]) -> tuple[float, float]:
     """Direction of the limb, pointing down the photograph: its main axis when it has one, else straight down."""
-    moments = cv2.moments(body.astype(np.uint8), binaryImage=True)
+    moments = cv2.moments(body.view(np.uint8), binaryImage=True)
     covariance = np.array([[moments["mu20"], moments["mu11"]], [moments["mu11"], moments["mu02"]]])
     spread, axes = np.linalg.eigh(covariance / max(moments["m00"], 1.0))
     dx, dy = (float(component) for component in axes[:, 1])

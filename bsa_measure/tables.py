@@ -26,6 +26,8 @@ SURFACE_COLUMNS: Final = (
     "status",
     "detached_fraction_flat",
     "geometry_flag",
+    "geometry_low",
+    "geometry_high",
 )
 VISIT_COLUMNS: Final = (
     "patient",
@@ -42,6 +44,8 @@ VISIT_COLUMNS: Final = (
     "surfaces_uninvolved",
     "missing_views",
     "detached_bsa_percent_flat",
+    "detached_bsa_interval_low",
+    "detached_bsa_interval_high",
 )
 ENDPOINT_COLUMNS: Final = (
     "patient",
@@ -63,6 +67,12 @@ ENDPOINT_COLUMNS: Final = (
     "flags",
     "healed_percent_flat",
     "response_flat",
+    "interval_from",
+    "healed_bounds_low",
+    "healed_bounds_high",
+    "max_detached_bsa_interval_low",
+    "max_detached_bsa_interval_high",
+    "max_detached_bsa_excess",
 )
 PATIENT_COLUMNS: Final = (
     "patient",
@@ -125,6 +135,8 @@ def _surface_rows(result: PatientResult) -> Iterable[Row]:
                 "status": surface.status,
                 "detached_fraction_flat": _point(flat.get(surface.surface)),
                 "geometry_flag": flags.get(surface.surface, ""),
+                "geometry_low": surface.geometry_low,
+                "geometry_high": surface.geometry_high,
             }
 
 
@@ -158,8 +170,10 @@ def _readers(photos: Iterable[PhotoResult], day: int) -> dict[str, str]:
 
 def _visit_rows(result: PatientResult) -> Iterable[Row]:
     flat = {visit.day: visit.detached for visit in _flat_visits(result)}
+    likely = result.simulated.detached if result.simulated else {}
     for visit in result.visits:
         detached, healed = visit.detached, visit.reepithelialised
+        within = likely.get(visit.day)
         yield {
             "patient": result.patient.patient,
             "visit": visit_label(visit.day),
@@ -175,6 +189,8 @@ def _visit_rows(result: PatientResult) -> Iterable[Row]:
             "surfaces_uninvolved": len(visit.having("uninvolved")),
             "missing_views": " ".join(result.missing_views.get(visit.day, ())),
             "detached_bsa_percent_flat": _point(flat.get(visit.day)),
+            "detached_bsa_interval_low": within.low if within else None,
+            "detached_bsa_interval_high": within.high if within else None,
         }
 
 
@@ -183,6 +199,11 @@ def _endpoint_rows(result: PatientResult) -> Iterable[Row]:
     for healing, call in result.calls:
         healed_flat, call_flat = flat.get(healing.day, (None, None))
         healed, covered = healing.healed, healing.reepithelialised
+        simulated = result.simulated.days.get(healing.day) if result.simulated else None
+        likely = simulated.healed if simulated else None
+        likely_covered = simulated.reepithelialised if simulated else None
+        maximum = simulated.maximum if simulated else None
+        healed_within, covered_within = likely or healed, likely_covered or covered
         yield {
             "patient": result.patient.patient,
             "visit": visit_label(healing.day),
@@ -191,18 +212,24 @@ def _endpoint_rows(result: PatientResult) -> Iterable[Row]:
             "max_visit": None if healing.peak_day is None else visit_label(healing.peak_day),
             "ever_detached_bsa_percent": healing.ever_detached,
             "healed_percent": healed.point if healed else None,
-            "healed_low": healed.low if healed else None,
-            "healed_high": healed.high if healed else None,
+            "healed_low": healed_within.low if healed_within else None,
+            "healed_high": healed_within.high if healed_within else None,
             "reepithelialised_percent": covered.point if covered else None,
-            "reepithelialised_low": covered.low if covered else None,
-            "reepithelialised_high": covered.high if covered else None,
-            "probability_of_response": None,
+            "reepithelialised_low": covered_within.low if covered_within else None,
+            "reepithelialised_high": covered_within.high if covered_within else None,
+            "probability_of_response": simulated.probability if simulated else None,
             "response": call.response,
             "reason": call.reason,
             "detached_bsa_percent": healing.detached.point if healing.detached else None,
             "flags": "; ".join(call.flags),
             "healed_percent_flat": _point(healed_flat),
             "response_flat": call_flat.response if call_flat else None,
+            "interval_from": None if healed is None else "error model" if likely else "hidden skin",
+            "healed_bounds_low": healed.low if healed else None,
+            "healed_bounds_high": healed.high if healed else None,
+            "max_detached_bsa_interval_low": maximum.low if maximum else None,
+            "max_detached_bsa_interval_high": maximum.high if maximum else None,
+            "max_detached_bsa_excess": simulated.excess if simulated else None,
         }
 
 

@@ -20,7 +20,10 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT)]
 
+from bsa_measure.body_shape import one_side  # noqa: E402
 from bsa_measure.chart import load_chart  # noqa: E402
+from bsa_measure.chart_check import body_shares, misplaced  # noqa: E402
+from bsa_measure.chart_check_table import BODIES, SHARES  # noqa: E402
 from bsa_measure.phantom.body import PARTS, Body, body_names, bsa_square_metres, load_body, vertex_normals  # noqa: E402
 from bsa_measure.phantom.pose import POSES  # noqa: E402
 from bsa_measure.phantom.shares import (  # noqa: E402
@@ -103,6 +106,20 @@ def age_table(bodies: list[Body]) -> str:
     return "\n".join(rows)
 
 
+def foretold_table(bodies: list[Body]) -> str:
+    rows = ["| body | the chart | the other bodies |", "|---|---|---|"]
+    chart = load_chart("lund-browder")
+    errors: list[tuple[float, float]] = []
+    for number, body in enumerate(bodies):
+        true = {surface: SHARES[one_side(surface)][number] for surface in chart.surfaces}
+        sex, age, height, weight = BODIES[number]
+        guessed = body_shares(chart, age, sex=sex, height_cm=height, weight_kg=weight, without=number)
+        errors.append((misplaced(chart.weights_at(age), true), misplaced(guessed, true)))
+        rows.append(f"| {body.name} | {errors[-1][0]:.1f} | {errors[-1][1]:.1f} |")
+    printed, foretold = (fmean(column) for column in zip(*errors, strict=True))
+    return "\n".join([*rows, f"| **mean** | **{printed:.1f}** | **{foretold:.1f}** |"])
+
+
 def pose_table(bodies: list[Body]) -> str:
     rows = ["| pose | area against standing: mean | from … to |", "|---|---|---|"]
     for pose in POSES:
@@ -114,7 +131,12 @@ def pose_table(bodies: list[Body]) -> str:
 def page(bodies: list[Body]) -> str:
     """The whole page: the words of ``bodies_page.md`` with the tables put in."""
     text = TEXT.read_text(encoding="utf-8")
-    for name, table in (("areas", area_table), ("ages", age_table), ("poses", pose_table)):
+    for name, table in (
+        ("areas", area_table),
+        ("ages", age_table),
+        ("foretold", foretold_table),
+        ("poses", pose_table),
+    ):
         text = text.replace(f"<!-- {name} -->", table(bodies))
     return text
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -36,11 +37,11 @@ def table(study: Path, name: str) -> list[dict[str, str]]:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """Every file below a folder, but for the time in provenance.json."""
+    """Every file below a folder, but for what tells one run from another: times, and places in the record."""
     found = {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
-    if "provenance.json" in found:
-        lines = found["provenance.json"].splitlines()
-        found["provenance.json"] = b"\n".join(line for line in lines if b"measured_utc" not in line)
+    for name, varies in (("provenance.json", rb'"measured_utc"|"record_'), ("SHA256SUMS", rb"provenance\.json$")):
+        if name in found:
+            found[name] = b"\n".join(line for line in found[name].splitlines() if not re.search(varies, line))
     return found
 
 

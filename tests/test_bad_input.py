@@ -31,6 +31,7 @@ from bsa_measure.files import held
 from bsa_measure.imports import import_masks
 from bsa_measure.measure import measure
 from bsa_measure.readings import Readings
+from bsa_measure.segment import default_model
 from bsa_measure.study import open_study
 
 PROC = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at processes in /proc")
@@ -231,8 +232,8 @@ def test_links_are_not_followed(study: Path, checked: subprocess.CompletedProces
 def test_the_rest_of_the_study_is_measured(study: Path, measured: object) -> None:
     good = [row for row in table(study, "photos.csv") if row["status"] == "measured"]
     assert {(row["visit"], row["view"], row["reader"]) for row in good} == {
-        ("D00", "trunk-anterior", "model:classical-v1"),
-        ("D07", "trunk-anterior", "model:classical-v1"),
+        ("D00", "trunk-anterior", f"model:{default_model()}"),
+        ("D07", "trunk-anterior", f"model:{default_model()}"),
     }
     visits = {row["visit"]: row for row in table(study, "visits.csv") if row["patient"] == "LY-1"}
     assert visits["D00"]["detached_bsa_percent"] != ""

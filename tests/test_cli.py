@@ -185,8 +185,8 @@ def test_text_that_a_spreadsheet_would_run_is_defused(text: str) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are POSIX")
 def test_a_terminal_shows_progress_and_gets_its_cursor_back(tmp_path: Path) -> None:
     folder = write_study(tmp_path / "study")
-    for day in range(6):
-        save_photo(folder / "photos" / "P1" / f"D{day}" / "trunk-anterior.jpg", skin_photo(day, 600))
+    for day in range(6):  # large, so that Ctrl-C comes before the last one is done
+        save_photo(folder / "photos" / "P1" / f"D{day}" / "trunk-anterior.jpg", skin_photo(day, 2000))
     code, shown = on_a_terminal([*CODE, "measure", str(folder), "--workers", "1"], stop_at="Measuring photographs")
     assert code == 130
     assert "Stopped. Nothing is lost: run the same command again to go on." in shown

@@ -32,7 +32,8 @@ PATIENTS = [f"P{i}" for i in range(1, 7)]
 DUVAL = {"P1": (100, 10), "P2": (60, 2), "P3": (150, 60), "P4": (40, 0), "P5": (90, 45), "P6": (170, 8)}
 OKAFOR = {"P1": (100, 12), "P2": (64, 2), "P3": (140, 62), "P4": (44, 2), "P5": (90, 40), "P6": (176, 8)}
 LIN = {patient: (d0 + 5, d7) for patient, (d0, d7) in DUVAL.items()}
-PROTOCOL = "[agreement]\nminimum_patients = 6\ndraws = 200\n"
+# Drawn squares are no limbs: with every pixel alike, and no doubt of an outline, the figures can be had by hand.
+PROTOCOL = '[measure]\ngeometry = "flat"\n[agreement]\nminimum_patients = 6\ndraws = 200\n'
 
 
 def mask(rows: int) -> np.ndarray:

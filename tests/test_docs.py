@@ -49,3 +49,13 @@ def test_every_link_leads_somewhere(page: Path) -> None:
 def test_ci_runs_the_readmes_test_command() -> None:
     command = (ROOT / ".ci" / "run").read_text(encoding="utf-8").strip().splitlines()[-1]
     assert f"`{command}`" in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_ci_installs_the_packages_that_the_readme_lists() -> None:
+    script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    installed = re.search(r'^packages="(.+)"$', script, re.MULTILINE)
+    listed = re.search(r"`apt-get install ([^`]+)`", readme)
+    assert installed is not None
+    assert listed is not None
+    assert installed[1].split() == listed[1].split()

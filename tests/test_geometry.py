@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from bsa_measure.body_shape import fitted_surfaces, mirrored, part_of, profile_of
 from bsa_measure.chart import load_chart
-from bsa_measure.fractions import areas_on_surface
+from bsa_measure.fractions import Doubt, areas_on_surface
 from bsa_measure.geometry import (
+    FLAG_CUT,
     FLAG_CUT_FLAT,
     FLAG_SMALL,
     LARGEST_WEIGHT,
@@ -19,6 +20,8 @@ from bsa_measure.geometry import (
     area_weight,
     ellipse_arc,
     lay_chords,
+    outline_doubt,
+    relative_weight,
     skin_per_pixel,
     weight_picture,
 )
@@ -125,6 +128,46 @@ def test_the_other_half_at_one_side_shows_how_the_patient_was_turned() -> None:
     assert turned.turned == pytest.approx(45.6 / 180, abs=0.01)
 
 
+def doubt_of_cylinder(first: float, last: float, flag: str = "") -> Doubt:
+    """The doubt of a cylinder of 400 columns, detached between two places across it."""
+    body = upright_cylinder(400, 500)
+    numbers = np.where(body, THIGH, 0).astype(np.uint8)
+    chords = lay_chords(body, numbers, "thigh-left-anterior", CHART)
+    classes = np.where((chords.across > first) & (chords.across < last), Tissue.DETACHED, Tissue.INTACT)
+    weight = np.ones(len(classes), np.float32) if flag == FLAG_CUT_FLAT else skin_per_pixel(chords, None)
+    return outline_doubt(classes.astype(np.uint8), weight, chords, None, flag)
+
+
+def test_a_wrong_outline_leaves_the_fraction_in_doubt() -> None:
+    # The middle half: 1/3 of the skin. With a width 2 % larger asin(0.5 / 1.02) / (π/2), smaller likewise.
+    least, most = doubt_of_cylinder(-0.5, 0.5).detached
+    assert 1 / 3 + least == pytest.approx(2 * np.arcsin(0.5 / 1.02) / np.pi, abs=2e-3)
+    assert 1 / 3 + most == pytest.approx(2 * np.arcsin(0.5 / 0.98) / np.pi, abs=2e-3)
+
+
+def test_an_outline_that_lies_to_one_side_leaves_a_flank_in_doubt() -> None:
+    # From u = 0.8 to the outline: (π/2 - asin 0.8) / π of the skin. The part 1 % further to the left: asin 0.82.
+    least, most = doubt_of_cylinder(0.8, 1.1).detached
+    share = (np.pi / 2 - np.arcsin([0.8, 0.82, 0.8 / 1.02])) / np.pi
+    assert share[0] + least == pytest.approx(share[1], abs=2e-3)
+    assert share[0] + most == pytest.approx(share[2], abs=3e-3)
+
+
+def test_where_nothing_is_detached_or_all_is_nothing_is_in_doubt() -> None:
+    assert doubt_of_cylinder(2, 3) == Doubt()
+    least, most = doubt_of_cylinder(-2, 2).detached
+    assert (least, most) == (0, 0)
+
+
+def test_an_outline_that_is_not_trusted_leaves_flat_and_round_in_doubt() -> None:
+    # Flat the middle half is 1/2, on the cylinder 1/3.
+    least, most = doubt_of_cylinder(-0.5, 0.5, FLAG_CUT_FLAT).detached
+    assert least == pytest.approx(1 / 3 - 1 / 2, abs=2e-3)
+    assert most == pytest.approx(0, abs=1e-6)
+    _, most = doubt_of_cylinder(-0.5, 0.5, FLAG_CUT).detached
+    assert most == pytest.approx(1 / 2 - 1 / 3, abs=2e-3)
+
+
 def test_left_and_right_are_mirror_images() -> None:
     body, _ = turned_cylinder(20)
     for left, right in (("thigh-left-anterior", "thigh-right-anterior"), ("hand-left-dorsal", "hand-right-dorsal")):
@@ -206,6 +249,12 @@ def test_the_size_of_the_photograph_changes_nothing(degrees: float, times: int) 
         weight = area_weight(large, numbers, LIMB, CHART, "silhouette").weight
         found.append(areas_on_surface(large, large > 0, weight).detached_fraction)
     assert found[0] == pytest.approx(found[1], abs=0.004)
+
+
+def test_a_relative_weight_is_1_on_the_average_of_every_surface() -> None:
+    surfaces = np.repeat(np.array([[0, 1, 1, 2]], np.uint8), 3, axis=0)
+    weight = np.repeat(np.array([[7, 1, 3, 5]], np.float32), 3, axis=0)
+    assert relative_weight(weight, surfaces).tolist() == [[1, 0.5, 1.5, 1]] * 3
 
 
 def test_the_weight_picture_is_drawn_over_the_body_only() -> None:

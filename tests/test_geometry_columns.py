@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from pathlib import Path
 
 import numpy as np
@@ -101,3 +102,43 @@ def test_a_call_that_depends_on_the_geometry_is_flagged(tmp_path: Path) -> None:
     (row,) = rows(study / "results", "endpoints", visit="D07")
     assert (row["response"], row["response_flat"]) == ("yes", "no")
     assert "the call depends on the geometry: counting pixels alike gives no (89.0 % healed)" in row["flags"]
+
+
+def test_a_wrong_outline_widens_the_interval(results: Path) -> None:
+    (row,) = rows(results, "surfaces", visit="D00", surface="thigh-left-posterior")
+    low, f, high = (float(row[name]) for name in ("geometry_low", "detached_fraction", "geometry_high"))
+    # The middle half of the width: a width wrong by 2 % changes it by about 0.01 (test_geometry.py).
+    assert f - 0.03 < low < f < high < f + 0.03
+    (visit,) = rows(results, "visits", visit="D00")
+    # All else is declared free of lesions, and nothing on the thigh is hidden.
+    assert float(visit["detached_bsa_low"]) == pytest.approx(4.75 * low)
+    assert float(visit["detached_bsa_high"]) == pytest.approx(4.75 * high)
+
+
+def test_an_outline_that_the_frame_cuts_leaves_the_round_figure_open(results: Path) -> None:
+    (row,) = rows(results, "surfaces", visit="D07", surface="leg-left-posterior")
+    assert float(row["geometry_low"]) <= float(row["detached_fraction"]) <= float(row["geometry_high"])
+    assert float(row["geometry_low"]) < float(row["geometry_high"])
+
+
+def test_the_report_shows_how_much_each_pixel_counts_and_checks_the_chart(results: Path) -> None:
+    page = (results / "report.html").read_text(encoding="utf-8")
+    assert page.count('<details class="weight">') == len(MASKS)
+    assert "what has no colour is not measured" in page
+    (visit,) = rows(results, "visits", visit="D00")
+    shown = re.search(r"would be D0: ([0-9.]+) \(([+-][0-9.]+)\) % BSA", page)
+    assert shown is not None
+    # Both are printed with two decimals.
+    assert float(shown[1]) - float(shown[2]) == pytest.approx(float(visit["detached_bsa_percent"]), abs=0.0101)
+
+
+def test_a_flat_study_has_neither_weights_nor_doubt(tmp_path: Path) -> None:
+    study = write_study(tmp_path / "study", protocol='[measure]\ngeometry = "flat"\n', uninvolved="P1,D0,*")
+    save_photo(study / "photos" / "P1" / "D0" / "thigh-left-posterior.jpg", skin_photo(0))
+    save_mask(tmp_path / "masks" / "P1" / "D0" / "thigh-left-posterior.png", stripe(150, 250))
+    import_masks(open_study(study), tmp_path / "masks", reader="Duval")
+    measure(study)
+    (row,) = rows(study / "results", "surfaces", visit="D00", surface="thigh-left-posterior")
+    assert float(row["geometry_low"]) == float(row["geometry_high"]) == float(row["detached_fraction"])
+    assert "how much each pixel counts" not in (study / "results" / "report.html").read_text(encoding="utf-8")
+    assert not list((study / "results" / "cache").glob("*-weight.jpg"))

@@ -77,7 +77,10 @@ def imports_of(path: Path) -> set[str]:
 
 
 # Each may import those before it: records and classes, the measurement, the folder and the record, the main job.
-PURE = {"tissue", "chart", "errors", "fractions", "bsa", "course", "surfaces", "geometry", "quality_limits"}
+PURE = {
+    "tissue", "chart", "errors", "fractions", "bsa", "course", "surfaces", "geometry", "quality_limits", "uncertainty",
+    "error_fit",
+}  # fmt: skip
 NOT_FOR_THE_PURE = {"study", "readings", "measure", "batch", "cli", "files", "photo_job", "report.page", "imports"}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import os
 import shutil
@@ -12,6 +13,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from drawing import limb_mask, save_mask, save_photo, skin_photo, write_study
 
@@ -19,9 +21,11 @@ from bsa_measure import photo_job
 from bsa_measure.errors import ModelError, StudyError
 from bsa_measure.imports import import_masks
 from bsa_measure.measure import measure
+from bsa_measure.protocol import load_protocol
 from bsa_measure.readings import Readings
-from bsa_measure.segment import load_model
-from bsa_measure.study import open_study
+from bsa_measure.segment import Model, Segmentation, default_model, load_model
+from bsa_measure.study import init_study, open_study
+from bsa_measure.summary import closing_summary
 
 VIEWS = ("trunk-anterior", "trunk-posterior", "arm-left-anterior")
 
@@ -68,7 +72,11 @@ def test_a_second_run_does_nothing_again_and_writes_the_same_bytes(study: Path, 
     for result in (first, second):
         provenance = json.loads(result.pop("provenance.json"))
         assert provenance.pop("measured_utc")
+        provenance = {name: value for name, value in provenance.items() if not name.startswith("record_")}
         result["provenance.json"] = json.dumps(provenance).encode()
+        result["SHA256SUMS"] = b"".join(
+            line for line in result["SHA256SUMS"].splitlines() if b"provenance.json" not in line
+        )
     # The report names the time of its making once, as provenance.json does.
     assert first.keys() == second.keys()
     different = [name for name in first if first[name] != second[name]]
@@ -86,6 +94,25 @@ def test_results_can_be_deleted_and_come_back_the_same_from_the_readings(study: 
         name: before[name] for name in before if name.endswith((".csv", ".jpg"))
     }
     assert len(Readings(study).all()) == 6
+
+
+def test_after_a_stop_the_model_is_not_asked_again(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    real = photo_job.segment
+
+    def counting(model: Model, pixels: np.ndarray) -> Segmentation:
+        asked.append(model.name)
+        return real(model, pixels)
+
+    def stop(done: int, _: int) -> None:
+        if done == 4:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(photo_job, "segment", counting)
+    with pytest.raises(KeyboardInterrupt):
+        measure(study, progress=stop)
+    measure(study)
+    assert len(asked) == len(Readings(study).all()) == 6
 
 
 def test_only_what_changed_is_done_again(study: Path, worked: list[str]) -> None:
@@ -118,7 +145,7 @@ def test_a_persons_reading_replaces_the_models_and_the_protocol_decides(study: P
     key = "D7/trunk-anterior.jpg"
     measure(study)
     assert photos(study)[key]["reader"] == "Board"
-    assert photos(study)["D7/trunk-posterior.jpg"]["reader"] == "model:classical-v1"
+    assert photos(study)["D7/trunk-posterior.jpg"]["reader"] == f"model:{default_model()}"
     (study / "study.toml").write_text('[measure]\nreadings = ["manual", "model"]', encoding="utf-8")
     measure(study)
     assert photos(study)[key]["reader"] == "Duval"
@@ -127,8 +154,8 @@ def test_a_persons_reading_replaces_the_models_and_the_protocol_decides(study: P
     assert "no reading by Duval" in photos(study)["D7/trunk-posterior.jpg"]["problems"]
     seven = next(visit for visit in results.patients[0].visits if visit.day == 7)
     assert {s.surface for s in seven.having("seen")} == {"trunk-anterior"}
-    measure(study, reader="model:classical-v1")
-    assert photos(study)[key]["reader"] == "model:classical-v1"
+    measure(study, reader=f"model:{default_model()}")
+    assert photos(study)[key]["reader"] == f"model:{default_model()}"
 
 
 def test_the_same_mask_again_is_no_new_reading_and_a_new_one_names_its_parent(study: Path) -> None:
@@ -151,6 +178,51 @@ def test_a_locked_model_is_the_only_one(study: Path) -> None:
         measure(study)
 
 
+@pytest.fixture
+def own_network(study: Path) -> str:
+    """SHA-256 of a network of the site's own, which lies in the study folder under the name ``tiny``."""
+    data = (Path(__file__).parent / "networks" / "colours.onnx").read_bytes()
+    (study / "models").mkdir()
+    (study / "models" / "tiny.onnx").write_bytes(data)
+    sha256 = hashlib.sha256(data).hexdigest()
+    (study / "models" / "registry.toml").write_text(
+        f'[tiny]\nkind = "onnx"\nfile = "tiny.onnx"\nsha256 = "{sha256}"\nlicence = "CC-BY-NC-4.0"\n'
+        'notice = "Tells colours apart."\n',
+        encoding="utf-8",
+    )
+    return sha256
+
+
+def test_a_model_in_the_study_folder_is_found_by_its_name(study: Path, own_network: str) -> None:
+    results = measure(study, model="tiny")
+    made = results.provenance
+    assert (made.model, made.model_sha256, made.model_licence) == ("tiny", own_network, "CC-BY-NC-4.0")
+    assert {row["reader"] for row in photos(study).values()} == {"model:tiny"}
+    assert closing_summary(results, study).count("Model tiny (licence CC-BY-NC-4.0): Tells colours apart.") == 1
+
+
+def test_a_folder_of_models_elsewhere_is_found(study: Path, own_network: str, tmp_path: Path) -> None:
+    elsewhere = (study / "models").rename(tmp_path / "elsewhere")
+    with pytest.raises(ModelError, match="no model named 'tiny'"):
+        measure(study, model="tiny")
+    assert measure(study, model="tiny", models=elsewhere, workers=2).provenance.model_sha256 == own_network
+
+
+def test_a_lock_without_a_name_finds_its_model_and_refuses_another(study: Path, own_network: str) -> None:
+    (study / "study.toml").write_text(f'[measure]\nmodel_sha256 = "{own_network}"', encoding="utf-8")
+    assert measure(study).provenance.model == "tiny"
+    classical = load_model("classical-v1").sha256
+    with pytest.raises(ModelError) as refused:
+        measure(study, model="classical-v1")
+    # The sentence says what to write, in full, to change the model on purpose.
+    assert f'model = "classical-v1"  and  model_sha256 = "{classical}"' in str(refused.value)
+
+
+def test_a_new_study_names_the_recommended_model(tmp_path: Path) -> None:
+    init_study(tmp_path / "new")
+    assert load_protocol(tmp_path / "new" / "study.toml")[0].measure.model == default_model()
+
+
 def test_photo_glob_measures_only_what_matches_and_keeps_the_rest(study: Path, worked: list[str]) -> None:
     measure(study, photo_glob="P1/D0/*")
     assert sorted(worked) == [f"D0/{view}" for view in sorted(VIEWS)]
@@ -162,6 +234,15 @@ def test_photo_glob_measures_only_what_matches_and_keeps_the_rest(study: Path, w
     measure(study, photo_glob="nothing")
     assert worked == []
     assert {row["status"] for row in photos(study).values()} != {"refused"}
+
+
+def test_photo_glob_never_empties_the_others_after_an_upgrade(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    measure(study)
+    before = {place: row["status"] for place, row in photos(study).items()}
+    monkeypatch.setattr("bsa_measure.measure.__version__", "99")
+    measure(study, photo_glob="P1/D0/*")
+    assert {place: row["status"] for place, row in photos(study).items()} == before
+    assert not any("not measured yet" in row["problems"] for row in photos(study).values())
 
 
 def test_several_processes_give_the_same_tables(study: Path, tmp_path: Path) -> None:

@@ -13,7 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bsa_measure.errors import ModelError
-from bsa_measure.segment import Segmentation, load_model, model_names, segment
+from bsa_measure.segment import (
+    Segmentation,
+    default_model,
+    load_model,
+    model_names,
+    model_with_sha256,
+    segment,
+)
 from bsa_measure.tissue import Tissue
 
 SHEET = (205, 208, 212)
@@ -232,6 +239,32 @@ def test_parameters_of_another_version_are_refused(models: Path):
     before = hashlib.sha256(file.read_bytes()).hexdigest()
     file.write_bytes(file.read_bytes().replace(b"hue_width", b"hue_breadth"))
     after = hashlib.sha256(file.read_bytes()).hexdigest()
-    registry.write_text(registry.read_text(encoding="utf-8").replace(before, after), encoding="utf-8")
+    text = registry.read_text(encoding="utf-8").replace(before, after)
+    registry.write_text(text.replace("[classical-v1]", "[own-rules]"), encoding="utf-8")
     with pytest.raises(ModelError, match="do not fit this version"):
+        load_model("own-rules", models)
+
+
+def test_a_sites_model_cannot_take_the_name_of_another(models: Path):
+    registry = models / "registry.toml"
+    text = registry.read_text(encoding="utf-8")
+    registry.write_text(text.replace('sha256 = "c', 'sha256 = "d'), encoding="utf-8")
+    with pytest.raises(ModelError, match="as one that comes with the program is called: give it another name"):
         load_model("classical-v1", models)
+
+
+def test_a_sites_models_are_found_beside_those_of_the_program(models: Path):
+    registry = models / "registry.toml"
+    text = registry.read_text(encoding="utf-8")
+    registry.write_text(text.replace("[classical-v1]", "[own-rules]"), encoding="utf-8")
+    assert {"own-rules", "classical-v1"} <= set(model_names(models))
+    assert "own-rules" not in model_names()
+    assert load_model("own-rules", models).name == "own-rules"
+    assert load_model("classical-v1", models).name == "classical-v1"
+    sha256 = load_model("own-rules", models).sha256
+    assert model_with_sha256(sha256) == "classical-v1"
+    assert model_with_sha256("0" * 64, models) is None
+
+
+def test_the_program_recommends_a_model_that_it_brings():
+    assert default_model() in model_names()

@@ -195,7 +195,9 @@ def generate(
             sitter = Sitter(patient)
             for day in days:
                 truths.append(visit_truth(patient.patient, sitter.standing, sitter.disease, day, chart))
-                waiting = [(view, pool.submit(_make, out, sitter, seed, day, view, long_side)) for view in names]
+                waiting = [
+                    (view, pool.submit(write_photograph, out, sitter, seed, day, view, long_side)) for view in names
+                ]
                 for view, future in waiting:
                     if progress is not None:
                         progress(made + kept, total, _place(patient, day, view))
@@ -216,7 +218,7 @@ def _place(patient: PhantomPatient, day: int, view: str) -> str:
     return f"{patient.patient}/{visit_label(day)}/{view}"
 
 
-def _make(out: Path, sitter: Sitter, seed: int, day: int, view: str, long_side: int) -> bool:
+def write_photograph(out: Path, sitter: Sitter, seed: int, day: int, view: str, long_side: int) -> bool:
     """Write one photograph and its truth; False when it is there already."""
     place = _place(sitter.patient, day, view)
     # The photograph is written last: where it is, its truth is, too.

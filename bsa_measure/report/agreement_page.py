@@ -13,41 +13,34 @@ from .agreement_content import (
     together_content,
 )
 from .agreement_pictures import BOTH, ONLY_A, ONLY_B
-from .template import content_hash, environment, resource
+from .template import environment, render
 
 
 def render_agreement(comparison: Comparison) -> str:
     """The whole page as text, to be written as UTF-8. The same comparison gives the same bytes."""
-    from markupsafe import Markup
-
-    style = resource("report.css") + resource("agreement.css")
-    return (
-        environment()
-        .get_template("agreement.html")
-        .render(
-            policy=f"default-src 'none'; img-src data:; style-src '{content_hash(style)}'; base-uri 'none'; "
-            "form-action 'none'",
-            style=Markup(style),  # our own style sheet
-            study=comparison.study.folder.resolve().name,
-            heading=heading(comparison),
-            protocol=comparison.study.protocol,
-            chart=comparison.study.chart,
-            version=__version__,
-            readers=[reader.label for reader in comparison.readers],
-            counts={
-                "patients": len(comparison.patients),
-                "visits": len(comparison.visits),
-                "photos": len(comparison.photos),
-                "excluded": len(comparison.excluded),
-            },
-            methods=methods(comparison),
-            samples=samples(comparison),
-            sources=sources_of_difference(comparison),
-            pairs=pair_contents(comparison),
-            together=together_content(comparison),
-            excluded=_by_reason(comparison),
-            colors=[f"#{red:02x}{green:02x}{blue:02x}" for red, green, blue in (ONLY_A, ONLY_B, BOTH)],
-        )
+    return render(
+        environment(),
+        "agreement.html",
+        styles=["report.css", "agreement.css"],
+        study=comparison.study.folder.resolve().name,
+        heading=heading(comparison),
+        protocol=comparison.study.protocol,
+        chart=comparison.study.chart,
+        version=__version__,
+        readers=[reader.label for reader in comparison.readers],
+        counts={
+            "patients": len(comparison.patients),
+            "visits": len(comparison.visits),
+            "photos": len(comparison.photos),
+            "excluded": len(comparison.excluded),
+        },
+        methods=methods(comparison),
+        samples=samples(comparison),
+        sources=sources_of_difference(comparison),
+        pairs=pair_contents(comparison),
+        together=together_content(comparison),
+        excluded=_by_reason(comparison),
+        colors=[f"#{red:02x}{green:02x}{blue:02x}" for red, green, blue in (ONLY_A, ONLY_B, BOTH)],
     )
 
 

@@ -14,7 +14,7 @@ from ..proportion import Beta, distribution_of_sum
 from ..scorten import Score, mortality_from_table
 from ..survival import Healing
 from .cohort_plots import behaviour_plot, boundary_plot, deaths_plot, healing_plot, posterior_plot
-from .template import content_hash, environment, resource
+from .template import environment, render
 from .words import count, day_label, interval, percent
 
 
@@ -32,12 +32,11 @@ def render_cohort(cohort: Cohort) -> str:
         "often": _often,
         "stops": _stops,
     }
-    style = resource("report.css") + resource("cohort.css")
     measured = cohort.measured
-    return pages.get_template("cohort.html").render(
-        policy=f"default-src 'none'; img-src data:; style-src '{content_hash(style)}'; "
-        "base-uri 'none'; form-action 'none'",
-        style=pages.filters["svg"](style),
+    return render(
+        pages,
+        "cohort.html",
+        styles=["report.css", "cohort.css"],
         version=__version__,
         study=measured.study,
         protocol=measured.protocol,

@@ -9,13 +9,15 @@ from typing import Final
 
 from ..bsa import SurfaceReading, VisitBsa
 from ..chart import Chart
+from ..chart_check import chart_error, misplaced, shares_of
 from ..course import Healing
-from ..endpoint import Call
+from ..endpoint import Call, likely_interval
 from ..protocol import Endpoint, Protocol
 from ..results import PatientResult, PhotoResult, StudyResults, TrueVisit
+from ..uncertainty import Interval, Simulated
 from .bodymap import Scale, SurfaceValue, body_map_svg
 from .course_plot import course_plot_svg
-from .words import count, day_label, interval, percent, ratio_decimals, surface_title
+from .words import count, day_label, interval, percent, probability, ratio_decimals, surface_title
 
 RESPONSES: Final = {
     "yes": ("yes", "Response"),
@@ -48,6 +50,15 @@ class Verdict:
     true_detached: str
     true_healed: str
     is_the_call: bool
+    probability: str
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Small pictures as ``data:`` URIs, by the path of a photograph's overlay: its outlines, and its area weight."""
+
+    outlines: Mapping[str, str]
+    weights: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -64,6 +75,7 @@ class PhotoCard:
     certainty: str
     findings: tuple[str, ...]
     picture: str
+    weight: str
 
 
 @dataclass(frozen=True)
@@ -122,20 +134,21 @@ class PatientCard:
     eligible: str
     eligible_reason: str
     to_do: tuple[str, ...]
+    chart_check: str
     course: str
     visits: tuple[VisitCard, ...]
     absent: tuple[str, ...]
 
 
-def patient_cards(results: StudyResults, pictures: Mapping[str, str]) -> tuple[PatientCard, ...]:
-    """The section of every patient; ``pictures`` maps an overlay's path to a ``data:`` URI."""
+def patient_cards(results: StudyResults, pictures: Pictures) -> tuple[PatientCard, ...]:
+    """The section of every patient."""
     refused = results.refused_photos
     return tuple(
         _patient_card(index, patient, results, refused, pictures) for index, patient in enumerate(results.patients, 1)
     )
 
 
-def photo_cards(photos: Sequence[PhotoResult], results: StudyResults, pictures: Mapping[str, str]) -> list[PhotoCard]:
+def photo_cards(photos: Sequence[PhotoResult], results: StudyResults, pictures: Pictures) -> list[PhotoCard]:
     """Photographs as they are shown, in the order given."""
     return [_photo_card(photo, results.protocol, results.chart, pictures) for photo in photos]
 
@@ -192,7 +205,7 @@ def _patient_card(
     result: PatientResult,
     results: StudyResults,
     refused: Sequence[PhotoResult],
-    pictures: Mapping[str, str],
+    pictures: Pictures,
 ) -> PatientCard:
     protocol = results.protocol
     rule = protocol.endpoint
@@ -200,7 +213,11 @@ def _patient_card(
     truth = {day: true for (patient, day), true in results.truth.items() if patient == name}
     own = {photo.file for photo in result.photos}
     photos = [*result.photos, *(p for p in refused if p.patient == name and p.file not in own)]
-    verdicts = tuple(_verdict(found, called, rule, truth) for found, called in result.calls)
+    days = result.simulated.days if result.simulated else {}
+    verdicts = tuple(
+        _verdict(found, called, rule, truth, days.get(found.day), result.unknown_errors)
+        for found, called in result.calls
+    )
     verdict = next(v for v in verdicts if v.is_the_call)
     visits = _visit_cards(result, photos, results, truth, pictures)
     return PatientCard(
@@ -215,6 +232,7 @@ def _patient_card(
         eligible=result.eligible.answer,
         eligible_reason=result.eligible.reason,
         to_do=_to_do(result, photos, verdict, rule),
+        chart_check=_chart_check(result, results.chart, rule),
         course=course_plot_svg(
             result.visits, protocol, title=f"Course of {name}: % of the body surface over the study days", truth=truth
         ),
@@ -235,6 +253,30 @@ def _facts(result: PatientResult) -> tuple[tuple[str, str], ...]:
     index = day_label(patient.index_day) if patient.index_day is not None else "not given"
     facts.append(("first symptoms", index))
     return tuple(facts)
+
+
+def _chart_check(result: PatientResult, chart: Chart, rule: Endpoint) -> str:
+    """How far the printed chart is from a body like the patient's, for this patient's lesions."""
+    patient = result.patient
+    shares = shares_of(patient, chart)
+    if not shares:
+        return ""
+    weights = chart.weights_at(patient.age_years)
+    traits = (("sex", patient.sex), ("height", patient.height_cm), ("weight", patient.weight_kg))
+    named = ["age", *(name for name, value in traits if value)]
+    like = " and ".join([", ".join(named[:-1]), named[-1]]) if len(named) > 1 else named[0]
+    parts = []
+    for day in dict.fromkeys([result.maximum_day, rule.day]):
+        visit = next((v for v in result.visits if v.day == day), None)
+        error = chart_error(visit, shares) if visit is not None else None
+        if visit is not None and visit.detached is not None and error is not None:
+            parts.append(f"{day_label(visit.day)}: {visit.detached.point + error:.2f} ({error:+.2f}) % BSA")
+    if not parts:
+        return ""
+    return (
+        f"The same lesions on a body of this {like}, interpolated between phantom bodies, would be "
+        f"{'; '.join(parts)}. Its shares and the chart's differ by {misplaced(shares, weights):.1f} % BSA in all."
+    )
 
 
 def _to_do(result: PatientResult, photos: Sequence[PhotoResult], verdict: Verdict, rule: Endpoint) -> tuple[str, ...]:
@@ -261,10 +303,24 @@ def _why_open(result: PatientResult, rule: Endpoint) -> str:
     measure = found.healed if rule.numerator == "decline" else found.reepithelialised
     if measure is None:
         return called.reason
+    simulated = result.simulated.days.get(rule.day) if result.simulated else None
+    within = likely_interval(simulated, rule)
+    if within is not None and simulated is not None:
+        return (
+            f"{rule.interval_percent:g} % interval {interval(within, rule.threshold_percent)} %, the threshold is "
+            f"{rule.threshold_percent:g} %, probability of a response {probability(simulated.probability)}"
+        )
     return f"{interval(measure, rule.threshold_percent)} % is possible, the threshold is {rule.threshold_percent:g} %"
 
 
-def _verdict(found: Healing, called: Call, rule: Endpoint, truth: Mapping[int, TrueVisit]) -> Verdict:
+def _verdict(
+    found: Healing,
+    called: Call,
+    rule: Endpoint,
+    truth: Mapping[int, TrueVisit],
+    simulated: Simulated | None,
+    unknown: Sequence[str],
+) -> Verdict:
     threshold = rule.threshold_percent
     key, title = RESPONSES[called.response]
     true_healed = _true_healed(truth, found.day, rule)
@@ -272,24 +328,27 @@ def _verdict(found: Healing, called: Call, rule: Endpoint, truth: Mapping[int, T
         day=day_label(found.day),
         key=key,
         title=title,
-        sentence=_sentence(found, called, rule),
-        arithmetic=tuple(_arithmetic(found, rule)),
+        sentence=_sentence(found, called, rule, simulated),
+        arithmetic=tuple(_arithmetic(found, rule, simulated, unknown)),
         reason=called.reason,
         flags=called.flags,
         detached=percent(found.detached.point if found.detached else None),
         detached_interval=interval(found.detached),
         maximum=percent(found.maximum, 10, 30),
         healed=percent(found.healed.point if found.healed else None, threshold),
-        healed_interval=interval(found.healed, threshold),
+        healed_interval=interval((simulated and simulated.healed) or found.healed, threshold),
         reepithelialised=percent(found.reepithelialised.point if found.reepithelialised else None, threshold),
-        reepithelialised_interval=interval(found.reepithelialised, threshold),
+        reepithelialised_interval=interval(
+            (simulated and simulated.reepithelialised) or found.reepithelialised, threshold
+        ),
         true_detached=percent(truth[found.day].detached, decimals=2) if found.day in truth else "",
         true_healed=percent(true_healed, threshold) if true_healed is not None else "",
         is_the_call=found.day == rule.day,
+        probability=probability(simulated.probability if simulated else None),
     )
 
 
-def _sentence(found: Healing, called: Call, rule: Endpoint) -> str:
+def _sentence(found: Healing, called: Call, rule: Endpoint, simulated: Simulated | None) -> str:
     """The call as one plain sentence."""
     day, threshold = day_label(found.day), rule.threshold_percent
     measure = found.healed if rule.numerator == "decline" else found.reepithelialised
@@ -301,6 +360,9 @@ def _sentence(found: Healing, called: Call, rule: Endpoint) -> str:
     if measure is None:
         return "No call is possible: no detachment was seen, but part of the skin is hidden or not photographed."
     value = f"At {day}, {percent(measure.point, threshold)}\u00a0% of the maximal detached skin is {what}"
+    within = likely_interval(simulated, rule)
+    if within is not None and simulated is not None:
+        return f"{value}. {_likely_sentence(called, within, simulated, rule)}"
     if called.response == "yes":
         return f"{value}: a response takes {threshold:g}\u00a0%, which is reached even if all hidden skin is detached."
     if called.response == "no":
@@ -313,7 +375,24 @@ def _sentence(found: Healing, called: Call, rule: Endpoint) -> str:
     )
 
 
-def _arithmetic(found: Healing, rule: Endpoint) -> list[tuple[str, str]]:
+def _likely_sentence(called: Call, within: Interval, simulated: Simulated, rule: Endpoint) -> str:
+    """What the error model makes of the value, in plain words."""
+    threshold = rule.threshold_percent
+    side = {
+        "yes": f"all of it at or above the {threshold:g}\u00a0% that a response takes",
+        "no": f"all of it below the {threshold:g}\u00a0% that a response takes",
+        "undetermined": f"and a response takes {threshold:g}\u00a0%: a person decides",
+    }[called.response or "undetermined"]
+    return (
+        f"With the error of the reading and hidden skin counted in, the true value lies with "
+        f"{rule.interval_percent:g}\u00a0% probability within {interval(within, threshold)}\u00a0%, {side}. "
+        f"The probability of a response is {probability(simulated.probability)}."
+    )
+
+
+def _arithmetic(
+    found: Healing, rule: Endpoint, simulated: Simulated | None, unknown: Sequence[str]
+) -> list[tuple[str, str]]:
     """The calculation, line by line, with enough decimals to be done again by hand."""
     if found.detached is None or not found.maximum:
         return []
@@ -342,6 +421,26 @@ def _arithmetic(found: Healing, rule: Endpoint) -> list[tuple[str, str]]:
             )
         )
     letter = "H" if rule.numerator == "decline" else "R"
+    within = likely_interval(simulated, rule)
+    if within is not None and simulated is not None:
+        lines.append(
+            (
+                f"{rule.interval_percent:g} % interval of {letter}",
+                f"{interval(within, threshold)} %, probability of a response {probability(simulated.probability)}, "
+                f"from {rule.draws} simulated courses under the error of the reading; the maximum of visits read with "
+                f"this error is {percent(simulated.excess, decimals=2)} % BSA too high on average, which is taken off",
+            )
+        )
+        lines.append(("Rule", f"response when {letter}, and all of this interval, is at least {threshold:g} %"))
+        return lines
+    if unknown:
+        lines.append(
+            (
+                "Error of the reading",
+                f"not known (no error model of {', '.join(unknown)}): what is possible is what hidden skin leaves "
+                "open, and nothing else",
+            )
+        )
     lines.append(("Rule", f"response when {letter}, and all of its possible range, is at least {threshold:g} %"))
     return lines
 
@@ -377,7 +476,7 @@ def _visit_cards(
     photos: Sequence[PhotoResult],
     results: StudyResults,
     truth: Mapping[int, TrueVisit],
-    pictures: Mapping[str, str],
+    pictures: Pictures,
 ) -> tuple[VisitCard, ...]:
     measured = {visit.day: visit for visit in result.visits}
     days = sorted({*measured, *(p.day for p in photos if p.day is not None), *results.protocol.visits.planned})
@@ -405,7 +504,7 @@ def _visit_card(
     result: PatientResult,
     results: StudyResults,
     true: TrueVisit | None,
-    pictures: Mapping[str, str],
+    pictures: Pictures,
 ) -> VisitCard:
     label = day_label(day)
     unseen = visit.having("unseen") if visit else ()
@@ -458,13 +557,14 @@ def _map(visit: VisitBsa | None, name: str, scale: Scale, *, numbers: bool) -> s
     if visit is None:
         return ""
     what = "detached" if scale == "detached" else "re-epithelialised"
-    values = {s.surface: _surface_value(s, scale) for s in visit.surfaces}
+    values = {s.surface: surface_value(s, scale) for s in visit.surfaces}
     return body_map_svg(
         values, title=f"Body map of {name}, % {what}", scale=scale, numbers=numbers, shared_outlines=True
     )
 
 
-def _surface_value(surface: SurfaceReading, scale: Scale) -> SurfaceValue:
+def surface_value(surface: SurfaceReading, scale: Scale) -> SurfaceValue:
+    """What the body map shows of one surface of a visit."""
     fraction = surface.detached if scale == "detached" else surface.reepithelialised
     note = f"{surface.weight:g} % of the body"
     if surface.status == "seen" and fraction is not None and fraction.high - fraction.low > 0.005:
@@ -510,7 +610,7 @@ def _others(visit: VisitBsa) -> str:
     return ". ".join(parts) + "." if parts else ""
 
 
-def _photo_card(photo: PhotoResult, protocol: Protocol, chart: Chart, pictures: Mapping[str, str]) -> PhotoCard:
+def _photo_card(photo: PhotoResult, protocol: Protocol, chart: Chart, pictures: Pictures) -> PhotoCard:
     view = protocol.view(photo.view, chart)
     findings = []
     for surface, areas in photo.areas.items():
@@ -531,7 +631,8 @@ def _photo_card(photo: PhotoResult, protocol: Protocol, chart: Chart, pictures: 
         reader=photo.reader,
         certainty=f"{photo.certainty:.2f}" if photo.certainty is not None else "",
         findings=tuple(findings),
-        picture=pictures.get(photo.overlay, "") if photo.overlay else "",
+        picture=pictures.outlines.get(photo.overlay, "") if photo.overlay else "",
+        weight=pictures.weights.get(photo.overlay, "") if photo.overlay else "",
     )
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
+from collections.abc import Sequence
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
@@ -33,9 +35,36 @@ def environment() -> Environment:
     return found
 
 
+def render(pages: Environment, template: str, *, styles: Sequence[str], script: str = "", **content: Any) -> str:
+    """A whole page: the template with its style sheets and its script, and a policy that allows nothing else.
+
+    Args:
+        pages: what :func:`environment` returned.
+        template: sets ``title`` and begins with ``head.html``.
+        styles: names of style sheets of this folder, in order.
+        script: name of a script of this folder; empty for a page without one.
+        content: what else the template asks for.
+    """
+    trusted = pages.filters["svg"]
+    style = "".join(resource(name) for name in styles)
+    code = _script(script) if script else ""
+    allowed = f"style-src '{content_hash(style)}'; " + (f"script-src '{content_hash(code)}'; " if code else "")
+    policy = f"default-src 'none'; img-src data:; {allowed}base-uri 'none'; form-action 'none'"
+    return str(
+        pages.get_template(template).render(policy=policy, style=trusted(style), script=trusted(code), **content)
+    )
+
+
 def resource(name: str) -> str:
     """The text of a file of this folder."""
     return (resources.files("bsa_measure") / "report" / name).read_text(encoding="utf-8").replace("\r\n", "\n")
+
+
+def _script(name: str) -> str:
+    """What stands between the tags of a script: a file of its own, so that an editor can check it."""
+    found = re.search(r"<script>(.*)</script>", resource(name), re.DOTALL)
+    assert found is not None
+    return found.group(1)
 
 
 def content_hash(text: str) -> str:

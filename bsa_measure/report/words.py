@@ -9,6 +9,7 @@ from html import escape
 from typing import Final
 
 from ..bsa import Extent
+from ..uncertainty import Interval
 
 SAME: Final = 1e-9
 """Values nearer than this are the same number: binary sums miss a limit by less, no photograph resolves it."""
@@ -31,7 +32,18 @@ def percent(value: float | None, *limits: float, decimals: int = 1) -> str:
     return f"{value:.{_decimals(value, (0.0, 100.0, *limits), decimals, lambda shown: shown)}f}".replace("-", "−")
 
 
-def interval(extent: Extent | None, *limits: float, decimals: int = 1) -> str:
+def probability(value: float | None) -> str:
+    """A probability, 0 to 1, in percent; one found from draws is never said to be 0 or 100."""
+    if value is None:
+        return "–"
+    if value < 0.001:
+        return "below 0.1\u00a0%"
+    if value > 0.999:
+        return "above 99.9\u00a0%"
+    return f"{100 * value:.1f}\u00a0%"
+
+
+def interval(extent: Extent | Interval | None, *limits: float, decimals: int = 1) -> str:
     """``5.6 – 6.9``; empty when there is none."""
     if extent is None:
         return ""

@@ -1,0 +1,195 @@
+"""Crops to learn from: where they lie, and how light, camera and file change them.
+
+Every crop depends on (seed, number) alone, so that a run which was interrupted goes on with the same crops.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+from torchvision.transforms import v2
+
+from bsa_measure.photo import read_photo
+from bsa_measure.tissue import Tissue
+
+from .architecture import MEAN, STD
+from .data import Example, Source, read_mask
+from .recipe import Recipe
+
+_LARGEST: Final = 1280  # photographs are read no larger: no crop shows more than this
+OUTSIDE: Final = -1
+Pixels = npt.NDArray[np.uint8]
+
+
+def read_example(example: Example, source: Source) -> tuple[Pixels, Pixels]:
+    """(height, width, 3) uint8 photograph, upright, and its (height, width) uint8 mask."""
+    mask = read_mask(example, source)
+    pixels = read_photo(example.photo, long_side=_LARGEST).pixels
+    height, width = pixels.shape[:2]
+    if mask.shape != (height, width):
+        mask = np.asarray(cv2.resize(mask, (width, height), interpolation=cv2.INTER_NEAREST), np.uint8)
+    return pixels, mask
+
+
+class Crops(Dataset[tuple[Tensor, Tensor, Tensor]]):  # type: ignore[misc]
+    """Crop ``number`` of a run: (3, crop, crop) float32 in [-1, 1], (crop, crop) int64 mask, (values, 5) table.
+
+    Args:
+        found: the examples to draw from.
+        sources: by name.
+        recipe: size, scale and seed.
+    """
+
+    def __init__(self, found: Sequence[Example], sources: Mapping[str, Source], recipe: Recipe) -> None:
+        self.recipe = recipe
+        self.sources = sources
+        self.by_source = {name: [e for e in found if e.source == name] for name in sources}
+        self.names = [name for name in sources if self.by_source[name] and sources[name].share > 0]
+        shares = np.array([sources[name].share for name in self.names])
+        self.shares = shares / shares.sum()
+        self.values = max(len(sources[name].values) for name in self.names)
+
+    def __len__(self) -> int:
+        return self.recipe.steps * self.recipe.batch
+
+    def __getitem__(self, number: int) -> tuple[Tensor, Tensor, Tensor]:
+        rng = np.random.default_rng((self.recipe.seed, number))
+        source = self.sources[str(rng.choice(self.names, p=self.shares))]
+        choices = self.by_source[source.name]
+        pixels, mask = read_example(choices[int(rng.integers(len(choices)))], source)
+        crop, cut = _cut(pixels, mask, self.recipe, rng)
+        if (
+            len(source.values) == len(Tissue)
+            and source.table[-1].tolist() == _HIDDEN_ONLY
+            and rng.random() < self.recipe.dressings
+        ):
+            _lay_dressing(crop, cut, rng)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(int(rng.integers(1 << 62)))
+            picture = _developed(torch.from_numpy(crop).permute(2, 0, 1))
+        table = torch.zeros((self.values, source.table.shape[1]), dtype=torch.bool)
+        table[: len(source.values)] = torch.from_numpy(source.table)
+        return picture, torch.from_numpy(cut), table
+
+
+def _cut(
+    pixels: Pixels, mask: Pixels, recipe: Recipe, rng: np.random.Generator
+) -> tuple[Pixels, npt.NDArray[np.int64]]:
+    """A turned, scaled, perhaps mirrored square of the photograph, in one interpolation."""
+    height, width = mask.shape
+    low, high = recipe.long_side
+    scale = math.exp(rng.uniform(math.log(low), math.log(high))) / max(height, width)
+    stretch = math.exp(rng.uniform(-0.1, 0.1))
+    turn = math.radians(rng.normal(0, 12) if rng.random() < 0.8 else rng.uniform(-180, 180))
+    mirror = -1.0 if rng.random() < 0.5 else 1.0
+    y, x = _centre(mask, recipe, scale, rng)
+    linear = np.array([[math.cos(turn), -math.sin(turn)], [math.sin(turn), math.cos(turn)]])
+    linear = linear @ np.diag([mirror * scale * stretch, scale / stretch])
+    middle = recipe.crop / 2
+    matrix = np.hstack([linear, (np.array([middle, middle]) - linear @ np.array([x, y]))[:, None]])
+    size = (recipe.crop, recipe.crop)
+    # Shrunk first where it shrinks much, because a warp samples without averaging.
+    crop = cv2.warpAffine(
+        pixels if scale > 0.7 else cv2.blur(pixels, (2, 2)),
+        matrix,
+        size,
+        flags=cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REFLECT_101 if rng.random() < 0.5 else cv2.BORDER_REPLICATE,
+    )
+    # Beyond the photograph is no class at all.
+    cut = cv2.warpAffine(
+        mask.astype(np.int16),
+        matrix,
+        size,
+        flags=cv2.INTER_NEAREST,
+        borderMode=cv2.BORDER_CONSTANT,
+        borderValue=OUTSIDE,
+    )
+    return np.asarray(crop, np.uint8), np.asarray(cut, np.int64)
+
+
+def _centre(mask: Pixels, recipe: Recipe, scale: float, rng: np.random.Generator) -> tuple[float, float]:
+    """Where the crop's middle lies in the photograph: near a rarer value, or anywhere."""
+    height, width = mask.shape
+    reach = 0.3 * recipe.crop / scale
+    if rng.random() < recipe.near_lesion:
+        counts = np.bincount(mask.ravel(), minlength=2)
+        # Of a mask that knows more than two values the first two are the common ones.
+        lowest = 1 if len(counts) == 2 else 2
+        rare = [value for value in np.flatnonzero(counts) if value >= lowest]
+        if rare:
+            rows, columns = np.nonzero(mask == int(rng.choice(rare)))
+            place = int(rng.integers(len(rows)))
+            y, x = rows[place] + rng.uniform(-reach, reach), columns[place] + rng.uniform(-reach, reach)
+            return float(np.clip(y, 0, height)), float(np.clip(x, 0, width))
+    inside = recipe.crop / scale / 2
+    y = height / 2 if height <= 2 * inside else rng.uniform(inside, height - inside)
+    x = width / 2 if width <= 2 * inside else rng.uniform(inside, width - inside)
+    return float(y), float(x)
+
+
+_HIDDEN_ONLY: Final = [tissue == Tissue.NOT_ASSESSABLE for tissue in Tissue]
+
+
+def _lay_dressing(crop: Pixels, cut: npt.NDArray[np.int64], rng: np.random.Generator) -> None:
+    """Lay a dressing or a smear of cream on the body, in place: the skin under it becomes not assessable.
+
+    Phantoms wear few, and a network that has not met them takes them for background or for healthy skin.
+    """
+    rows, columns = np.nonzero(cut > Tissue.BACKGROUND)
+    if not len(rows):
+        return
+    side = len(cut)
+    place = int(rng.integers(len(rows)))
+    shape = np.zeros((side, side), np.uint8)
+    size = side * np.exp(rng.uniform(np.log(0.1), np.log(0.45), 2))
+    corners = cv2.boxPoints(((float(columns[place]), float(rows[place])), tuple(map(float, size)), rng.uniform(0, 180)))
+    is_cream = rng.random() < 0.3
+    if is_cream:
+        centre, half = (int(columns[place]), int(rows[place])), tuple(int(s / 2) + 1 for s in size)
+        cv2.ellipse(shape, centre, half, rng.uniform(0, 180), 0, 360, 1, -1)
+        edge = cv2.GaussianBlur(rng.normal(size=(side, side)).astype(np.float32), (0, 0), 6)
+        shape &= cv2.blur(shape.astype(np.float32), (15, 15)) + 4 * edge > 0.5
+    else:
+        cv2.fillConvexPoly(shape, np.round(corners).astype(np.int32), 1)
+    # Gauze, tape and silver or foam dressings: white to tan or grey, woven, lit as unevenly as the skin.
+    color = np.array([rng.uniform(150, 250)] * 3) * rng.uniform((0.92, 0.86, 0.72), (1.0, 0.98, 0.97))
+    weave = rng.normal(0, rng.uniform(2, 14), (side, side, 1))
+    if rng.random() < 0.5:
+        weave = cv2.blur(weave, (1, int(rng.integers(2, 6))))[..., None]
+    slope = np.linspace(rng.uniform(0.75, 1), rng.uniform(0.75, 1), side)[:, None, None]
+    cover = (color + weave) * slope
+    opacity = rng.uniform(0.8, 0.95) if is_cream else 1.0
+    inside = shape.astype(bool)
+    crop[inside] = np.clip(opacity * cover + (1 - opacity) * crop, 0, 255).astype(np.uint8)[inside]
+    # Where it reaches beyond the body there is no skin to hide.
+    cut[inside & (cut > Tissue.BACKGROUND)] = Tissue.NOT_ASSESSABLE
+
+
+_LIGHT: Final = v2.Compose([
+    v2.ColorJitter(brightness=0.35, contrast=0.3, saturation=0.35, hue=0.03),
+    v2.RandomApply([v2.GaussianBlur(5, (0.4, 1.8))], p=0.25),
+])  # fmt: skip
+_FILE: Final = v2.RandomApply([v2.JPEG((35, 95))], p=0.4)
+
+
+def _developed(picture: Tensor) -> Tensor:
+    """(3, h, w) float32 in [-1, 1]: other light, skin tone, white balance, sharpness, noise and compression."""
+    if torch.rand(()) < 0.85:
+        # A gamma darkens or lightens skin as tone does; gains are a lamp's colour.
+        gamma = math.exp(float(torch.empty(()).uniform_(-0.45, 0.45)))
+        gains = torch.exp(torch.empty(3, 1, 1).uniform_(-0.12, 0.12))
+        light = (picture.float() / 255).pow(gamma) * gains
+        if torch.rand(()) < 0.3:
+            light = light + torch.randn_like(light) * float(torch.empty(()).uniform_(0.005, 0.04))
+        picture = (light.clamp(0, 1) * 255).to(torch.uint8)
+    picture = _FILE(_LIGHT(picture))
+    return (picture.float() / 255 - MEAN) / STD

@@ -1,0 +1,110 @@
+"""A trained network as a model that the program runs: an ONNX file that carries what is needed to use it."""
+
+from __future__ import annotations
+
+import copy
+import io
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from bsa_measure.errors import TrainingError
+
+from .architecture import fixed_padding
+
+
+def to_onnx(network: nn.Module, metadata: Mapping[str, str]) -> bytes:
+    """The network as ONNX.
+
+    The file takes ``image``, (1, 3, h, w) float32 in [-1, 1] with h and w multiples of 32, and answers with
+    ``logits``, (1, 5, h, w).
+
+    Args:
+        network: as :func:`bsa_measure.training.architecture.build_network` builds it; not changed.
+        metadata: see :class:`bsa_measure.network.Made`.
+
+    Raises:
+        TrainingError: two layers hold the same weights, as in a network that was never trained.
+    """
+    import onnx
+
+    plain = fixed_padding(copy.deepcopy(network).to("cpu").eval())
+    file = io.BytesIO()
+    with warnings.catch_warnings():
+        # The older exporter: the newer one does not finish with free sides. It says on every call that it is old.
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            plain,
+            (torch.zeros(1, 3, 256, 320),),
+            file,
+            input_names=["image"],
+            output_names=["logits"],
+            dynamic_axes={"image": {2: "height", 3: "width"}, "logits": {2: "height", 3: "width"}},
+            opset_version=17,
+            dynamo=False,
+            # Every weight stays as it was trained, under its own name, so that a site can go on from the file;
+            # ONNX Runtime folds what can be folded when it loads it.
+            training=torch.onnx.TrainingMode.PRESERVE,
+            do_constant_folding=False,
+        )
+    model = onnx.load_from_string(file.getvalue())
+    for name, text in metadata.items():
+        entry = model.metadata_props.add()
+        entry.key, entry.value = name, text
+    model.doc_string = ""
+    weights = len(plain.state_dict()) - sum(key.endswith("num_batches_tracked") for key in plain.state_dict())
+    if len(model.graph.initializer) < weights:
+        raise TrainingError("This network was never trained: train it before it is exported.")
+    return bytes(model.SerializeToString(deterministic=True))
+
+
+def load_onnx_weights(network: nn.Module, data: bytes) -> None:
+    """Give a network the weights of a model made by :func:`to_onnx`.
+
+    Raises:
+        TrainingError: the model has another encoder or decoder.
+    """
+    import onnx
+    from onnx.numpy_helper import to_array
+
+    stored = {tensor.name: tensor for tensor in onnx.load_from_string(data).graph.initializer}
+    weights = {}
+    for key, value in network.state_dict().items():
+        # Where the padding was made explicit, the layer is the second of a pair.
+        names = (key, ".".join([*key.split(".")[:-1], "1", key.split(".")[-1]]))
+        name = next((n for n in names if n in stored), None)
+        if key.endswith("num_batches_tracked"):
+            weights[key] = value
+        elif name is None or tuple(stored[name].dims) != tuple(value.shape):
+            raise TrainingError(
+                "The model to start from was built with another encoder or decoder: name the same ones in [recipe]."
+            )
+        else:
+            weights[key] = torch.from_numpy(to_array(stored[name]).copy())
+    network.load_state_dict(weights)
+
+
+def fit_temperature(logits: Sequence[Tensor], masks: Sequence[Tensor], tables: Sequence[Tensor]) -> float:
+    """The temperature that makes the network's probabilities as sure as they are right (Guo et al., ICML 2017).
+
+    Args:
+        logits: (5, n) of a sample of pixels, for each photograph.
+        masks: (n,) int64 values of the same pixels.
+        tables: (values, 5), what each value of the photograph's masks may stand for.
+
+    Returns:
+        The temperature, between 0.3 and 5, with the least cross-entropy of the summed probabilities.
+    """
+    candidates = np.exp(np.linspace(np.log(0.3), np.log(5.0), 121))
+    photographs = list(zip(logits, masks, tables, strict=True))
+    losses = [np.mean([_entropy(pixels / t, mask, table) for pixels, mask, table in photographs]) for t in candidates]
+    return float(candidates[int(np.argmin(losses))])
+
+
+def _entropy(logits: Tensor, mask: Tensor, table: Tensor) -> float:
+    merged: Any = table.to(logits.dtype) @ logits.softmax(0)
+    return float(-merged.gather(0, mask[None])[0].clamp(min=1e-6).log().mean())

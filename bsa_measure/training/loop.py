@@ -1,0 +1,260 @@
+"""The training loop: plain, seeded, and it goes on where it was interrupted.
+
+A run's folder holds ``checkpoint.pt`` (everything to go on from), ``log.jsonl`` (a line a check),
+``curve.svg`` and, at the end, ``network.pt`` (the averaged weights). Checkpoints are torch files with tensors and
+numbers only, read with ``weights_only=True``; nothing in them is executed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from bsa_measure.errors import TrainingError
+from bsa_measure.files import quoted, write_bytes, write_text
+
+from .architecture import MEAN, STD, build_network, freeze, parameter_groups, training_mode
+from .crops import Crops, read_example
+from .curve import training_curve
+from .data import DataFile, Example, Source, examples, examples_sha256, pick
+from .export import load_onnx_weights
+from .loss import partial_label_loss
+
+_LOOKED_AT: Final = 24  # tune photographs a source, at most, at each check
+_CHECK_LONG_SIDE: Final = 640
+_WARM_UP: Final = 0.05
+Progress = Callable[[int, int, dict[str, Any]], None]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A finished run.
+
+    Attributes:
+        network: with the averaged weights, in evaluation mode.
+        log: what ``log.jsonl`` holds.
+    """
+
+    network: nn.Module
+    log: tuple[dict[str, Any], ...]
+
+
+def train(
+    data: DataFile,
+    base: Path,
+    out: Path,
+    *,
+    start: bytes | None = None,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> Trained:
+    """Train a network, or go on with a run that was interrupted.
+
+    Args:
+        data: the data file; its recipe must not change within a run.
+        base: where its relative folders start.
+        out: the run's folder.
+        start: the ONNX file of a model whose weights are continued; by default ImageNet's encoder.
+        threads: cores to use; by default all.
+        progress: called with (step, steps, the last line of the log).
+
+    Raises:
+        TrainingError: the folder holds another run, a source cannot be used, or the model to start from does not fit.
+    """
+    recipe = data.recipe
+    torch.manual_seed(recipe.seed)
+    if threads:
+        torch.set_num_threads(threads)
+    cv2.setNumThreads(1)
+    sources = {source.name: source for source in data.source}
+    found = examples(data, base)
+    learned = pick(found, "train")
+    looked_at = _few(pick(found, "tune"))
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    network = build_network(recipe, imagenet=start is None)
+    if start is not None:
+        load_onnx_weights(network, start)
+    freeze(network, recipe.frozen_stages)
+    network.to(device, memory_format=torch.channels_last)
+    average = {name: value.detach().clone() for name, value in network.state_dict().items()}
+    optimizer = torch.optim.AdamW(parameter_groups(network, recipe))
+    rates = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer,
+        max_lr=[group["lr"] for group in optimizer.param_groups],
+        total_steps=recipe.steps + 1,
+        pct_start=_WARM_UP,
+        cycle_momentum=False,
+        div_factor=10,
+        final_div_factor=50,
+    )
+    out.mkdir(parents=True, exist_ok=True)
+    _claim(out, data, found, start)
+    log: list[dict[str, Any]] = []
+    step = 0
+    if (out / "checkpoint.pt").is_file():
+        kept = _tensors(out / "checkpoint.pt")
+        network.load_state_dict(kept["network"])
+        average = {name: value.to(device) for name, value in kept["average"].items()}
+        optimizer.load_state_dict(kept["optimizer"])
+        rates.load_state_dict(kept["rates"])
+        step = int(kept["step"])
+        log = [line for line in _log(out) if line["step"] <= step]
+    crops = Crops(learned, sources, recipe)
+    training_mode(network)
+    total, began = 0.0, time.perf_counter()
+    since = step
+    for picture, mask, allowed in _batches(crops, step):
+        logits = network(picture.to(device, memory_format=torch.channels_last))
+        loss = partial_label_loss(logits, mask.to(device), allowed.to(device))
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
+        optimizer.step()
+        rates.step()
+        step += 1
+        _towards(average, network, recipe.averaging, step)
+        total += float(loss.detach())
+        if step % recipe.check_every == 0 or step == recipe.steps:
+            line: dict[str, Any] = {
+                "step": step,
+                "loss": round(total / (step - since), 4),
+                "seconds_a_step": round((time.perf_counter() - began) / (step - since), 3),
+                "learning_rate": rates.get_last_lr()[-1],
+                **_scores(network, average, looked_at, sources, device),
+            }
+            log.append(line)
+            _keep(out, step, network, average, optimizer, rates, log)
+            training_mode(network)
+            total, since, began = 0.0, step, time.perf_counter()
+            if progress is not None:
+                progress(step, recipe.steps, line)
+    network.load_state_dict(average)
+    network.to("cpu").eval()
+    _save(out / "network.pt", network.state_dict())
+    return Trained(network, tuple(log))
+
+
+def _batches(crops: Crops, step: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    batch = crops.recipe.batch
+    # One process prepares crops while this one computes; crops depend on their number alone.
+    loader = DataLoader(crops, batch_size=batch, sampler=range(step * batch, len(crops)), num_workers=1,
+                        prefetch_factor=4, persistent_workers=False)  # fmt: skip
+    yield from loader
+
+
+def _towards(average: dict[str, Tensor], network: nn.Module, decay: float, step: int) -> None:
+    """Exponential moving average, which follows quickly at the start of a run."""
+    decay = min(decay, (1 + step) / (10 + step))
+    with torch.no_grad():
+        for name, value in network.state_dict().items():
+            if value.is_floating_point():
+                average[name].lerp_(value, 1 - decay)
+            else:
+                average[name].copy_(value)
+
+
+def _few(tune: Sequence[Example]) -> list[Example]:
+    few: list[Example] = []
+    for name in dict.fromkeys(example.source for example in tune):
+        mine = [example for example in tune if example.source == name]
+        few += mine[:: max(1, len(mine) // _LOOKED_AT)][:_LOOKED_AT]
+    return few
+
+
+@torch.no_grad()  # type: ignore[untyped-decorator]
+def _scores(
+    network: nn.Module,
+    average: dict[str, Tensor],
+    looked_at: Sequence[Example],
+    sources: dict[str, Source],
+    device: torch.device,
+) -> dict[str, float]:
+    """Dice, pooled, of the averaged weights for each source and each value of its masks beyond the first."""
+    current = {name: value.clone() for name, value in network.state_dict().items()}
+    network.load_state_dict(average)
+    network.eval()
+    sums: dict[str, list[int]] = {}
+    for example in looked_at:
+        source = sources[example.source]
+        pixels, mask = read_example(example, source)
+        height, width = mask.shape
+        scale = _CHECK_LONG_SIDE / max(height, width)
+        size = tuple(max(32, round(side * scale / 32) * 32) for side in (width, height))
+        picture = torch.from_numpy(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)).permute(2, 0, 1)[None]
+        logits = network(((picture.float() / 255 - MEAN) / STD).to(device)).softmax(1)[0]
+        merged = torch.einsum("vk,khw->vhw", torch.from_numpy(source.table).float().to(device), logits)
+        answer = cv2.resize(merged.argmax(0).to(torch.uint8).cpu().numpy(), (width, height),
+                            interpolation=cv2.INTER_NEAREST)  # fmt: skip
+        for value in range(1, len(source.values)):
+            both = sums.setdefault(f"{source.name}: {' or '.join(source.values[value])}", [0, 0])
+            both[0] += int(np.count_nonzero((answer == value) & (mask == value)))
+            both[1] += int(np.count_nonzero(answer == value)) + int(np.count_nonzero(mask == value))
+    network.load_state_dict(current)
+    return {name: round(2 * both / either, 4) if either else 1.0 for name, (both, either) in sums.items()}
+
+
+def _claim(out: Path, data: DataFile, found: Sequence[Example], start: bytes | None) -> None:
+    """Remember in the folder what the run learns from, masks included, so that it is not continued with others."""
+    content = {
+        "data": data.model_dump(mode="json"),
+        "start_sha256": hashlib.sha256(start).hexdigest() if start else "",
+        "examples_sha256": examples_sha256(found),
+    }
+    text = json.dumps(content, indent=1) + "\n"
+    path = out / "data.json"
+    if not path.is_file():
+        write_text(path, text)
+    elif path.read_text(encoding="utf-8") != text:
+        raise TrainingError(f"{quoted(out)} holds a run with another recipe or other sources: choose an empty folder.")
+
+
+def _keep(
+    out: Path,
+    step: int,
+    network: nn.Module,
+    average: dict[str, Tensor],
+    optimizer: torch.optim.Optimizer,
+    rates: torch.optim.lr_scheduler.LRScheduler,
+    log: Sequence[dict[str, Any]],
+) -> None:
+    _save(
+        out / "checkpoint.pt",
+        {
+            "step": step,
+            "network": network.state_dict(),
+            "average": average,
+            "optimizer": optimizer.state_dict(),
+            "rates": {key: value for key, value in rates.state_dict().items() if not callable(value)},
+        },
+    )
+    write_text(out / "log.jsonl", "".join(json.dumps(line) + "\n" for line in log))
+    write_text(out / "curve.svg", training_curve(log))
+
+
+def _save(path: Path, content: Any) -> None:
+    file = io.BytesIO()
+    torch.save(content, file)
+    write_bytes(path, file.getvalue())
+
+
+def _tensors(path: Path) -> Any:
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch reports damage as RuntimeError, UnpicklingError, EOFError, OSError, ...
+        raise TrainingError(f"{quoted(path)} is not a checkpoint that can be read: train again.") from error
+
+
+def _log(out: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (out / "log.jsonl").read_text(encoding="utf-8").splitlines()]

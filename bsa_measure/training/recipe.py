@@ -1,0 +1,59 @@
+"""The recipe: everything that decides what a training run makes of its photographs. Needs no torch."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Recipe(BaseModel):
+    """How a network is built and trained.
+
+    Attributes:
+        name: what the trained model is called; a site's model needs a name of its own.
+        decoder: ``linknet`` or ``unet`` (with narrow layers).
+        encoder: the EfficientNet-Lite whose ImageNet weights the training starts from.
+        start: name of a model whose weights are continued instead; it must have the same encoder and decoder.
+        start_sha256: of that model's file; set, any other model of the name is refused.
+        seed: of every draw.
+        steps: batches; of the last one the averaged weights are the result.
+        batch: crops per step.
+        crop: side of a crop, pixels, a multiple of 32.
+        long_side: range of sizes to which the whole photograph of a crop is brought, long side in pixels.
+        seen_long_side: long side, in pixels, at which the finished network sees a photograph.
+        most_enlarged: factor by which it enlarges a smaller photograph at most.
+        near_lesion: share of the crops that are centred on a pixel of the rarer mask values.
+        dressings: share of the crops on which a dressing or cream is laid, of sources that know what is hidden.
+        learning_rate: of the decoder, at its highest.
+        encoder_rate: the encoder's learning rate, relative to the decoder's.
+        frozen_stages: stages of the encoder, from the picture on, that keep their weights (0 to 5).
+        weight_decay: of AdamW.
+        averaging: decay of the running average of the weights.
+        check_every: steps between checkpoints and looks at the ``tune`` photographs.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")] = "network"
+    decoder: Literal["linknet", "unet"] = "linknet"
+    encoder: Literal["tf_efficientnet_lite0", "tf_efficientnet_lite1", "tf_efficientnet_lite2"] = (
+        "tf_efficientnet_lite1"
+    )
+    start: str = ""
+    start_sha256: str = ""
+    seed: int = 1
+    steps: Annotated[int, Field(ge=1)] = 4000
+    batch: Annotated[int, Field(ge=1)] = 8
+    crop: Annotated[int, Field(ge=64, multiple_of=32)] = 288
+    long_side: tuple[int, int] = (448, 1100)
+    seen_long_side: Annotated[int, Field(ge=64, le=4096)] = 768
+    most_enlarged: Annotated[float, Field(ge=1, le=16)] = 1.0
+    near_lesion: Annotated[float, Field(ge=0, le=1)] = 0.5
+    dressings: Annotated[float, Field(ge=0, le=1)] = 0.2
+    learning_rate: Annotated[float, Field(gt=0)] = 2e-3
+    encoder_rate: Annotated[float, Field(ge=0)] = 0.3
+    frozen_stages: Annotated[int, Field(ge=0, le=5)] = 2
+    weight_decay: Annotated[float, Field(ge=0)] = 1e-2
+    averaging: Annotated[float, Field(ge=0, lt=1)] = 0.998
+    check_every: Annotated[int, Field(ge=1)] = 250

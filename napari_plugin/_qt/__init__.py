@@ -1,0 +1,1 @@
+"""Thin widgets: they show the session and pass on what a person does."""

@@ -1,0 +1,191 @@
+"""Training a network, from the loss to a model that `measure` can use; needs the extra [train]."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="needs the extra [train]")
+pytest.importorskip("segmentation_models_pytorch", reason="needs the extra [train]")
+
+from bsa_measure.errors import TrainingError  # noqa: E402
+from bsa_measure.network import Made  # noqa: E402
+from bsa_measure.segment import load_model, segment  # noqa: E402
+from bsa_measure.training.architecture import build_network  # noqa: E402
+from bsa_measure.training.command import train_model  # noqa: E402
+from bsa_measure.training.data import examples, read_data_file  # noqa: E402
+from bsa_measure.training.export import fit_temperature, load_onnx_weights, to_onnx  # noqa: E402
+from bsa_measure.training.loss import partial_label_loss  # noqa: E402
+from bsa_measure.training.recipe import Recipe  # noqa: E402
+
+SMALL = """
+[recipe]
+name = "small"
+encoder = "tf_efficientnet_lite0"
+steps = 4
+batch = 2
+crop = 64
+long_side = [64, 128]
+seen_long_side = 128
+check_every = 2
+
+[[source]]
+name = "study"
+folder = "study"
+tune_share = 0.5
+"""
+
+
+def table(*rows: list[int]) -> torch.Tensor:
+    allowed = torch.zeros((1, len(rows), 5), dtype=torch.bool)
+    for value, row in enumerate(rows):
+        allowed[0, value, row] = True
+    return allowed
+
+
+def test_with_all_classes_told_apart_the_loss_is_cross_entropy_and_dice() -> None:
+    # One pixel, five equally probable classes: -log(1/5) + 1 - (2 * 0.2 + 1) / (0.2 + 1 + 1).
+    loss = partial_label_loss(torch.zeros(1, 5, 1, 1), torch.tensor([[[2]]]), table([0], [1], [2], [3], [4]))
+    assert float(loss) == pytest.approx(math.log(5) + 1 - 1.4 / 2.2, abs=1e-6)
+
+
+def test_a_wound_mask_asks_nothing_about_what_the_rest_is() -> None:
+    allowed = table([0, 1, 3, 4], [2])
+    mask = torch.tensor([[[0]]])
+    losses = []
+    for rest in (0, 1, 3, 4):
+        logits = torch.full((1, 5, 1, 1), -20.0)
+        logits[0, rest] = 20.0
+        losses.append(float(partial_label_loss(logits, mask, allowed)))
+    assert losses == pytest.approx([0.0] * 4, abs=1e-5)
+    wrong = torch.full((1, 5, 1, 1), -20.0)
+    wrong[0, 2] = 20.0
+    assert float(partial_label_loss(wrong, mask, allowed)) > 5
+
+
+def test_pixels_outside_the_photograph_count_nothing() -> None:
+    torch.manual_seed(0)
+    logits, allowed = torch.randn(1, 5, 4, 8), table([0, 1, 3, 4], [2])
+    mask = torch.randint(0, 2, (1, 4, 8))
+    mask[:, :, 4:] = -1
+    other = logits.clone()
+    other[:, :, :, 4:] = 9.0
+    assert float(partial_label_loss(logits, mask, allowed)) == pytest.approx(
+        float(partial_label_loss(other, mask, allowed)), abs=1e-6
+    )
+
+
+def test_the_temperature_of_overconfident_answers_is_found() -> None:
+    # Right 3 times in 4 but sure of itself: the best probability is 0.75, so logits 6 apart must become log(3) apart.
+    mask = torch.tensor([1, 1, 1, 0] * 50)
+    logits = torch.zeros(5, 200)
+    logits[1] = 6.0
+    logits[2:] = -60.0
+    assert fit_temperature([logits], [mask], [torch.eye(5, dtype=torch.bool)]) == pytest.approx(5.0, rel=0.01)
+    assert fit_temperature([logits / 3], [mask], [torch.eye(5, dtype=torch.bool)]) == pytest.approx(
+        2 / math.log(3), rel=0.02
+    )
+
+
+@pytest.mark.parametrize("decoder", ["linknet", "unet"])
+def test_the_exported_file_answers_as_the_network_does_and_gives_its_weights_back(decoder: str) -> None:
+    torch.manual_seed(3)
+    recipe = Recipe(decoder=decoder, encoder="tf_efficientnet_lite0")
+    network = build_network(recipe, imagenet=False).eval()
+    with torch.no_grad():
+        for value in network.state_dict().values():
+            if value.is_floating_point():
+                value.mul_(1 + 0.02 * torch.rand_like(value)).add_(0.01 * torch.rand_like(value))
+    data = to_onnx(network, Made(256, 1.0).metadata())
+    assert to_onnx(network, Made(256, 1.0).metadata()) == data
+    onnxruntime = pytest.importorskip("onnxruntime")
+    image = torch.randn(1, 3, 96, 64)
+    answer = onnxruntime.InferenceSession(data).run(["logits"], {"image": image.numpy()})[0]
+    with torch.no_grad():
+        expected = network(image).numpy()
+    np.testing.assert_allclose(answer, expected, atol=1e-3 * abs(expected).max())
+    again = build_network(recipe, imagenet=False).eval()
+    load_onnx_weights(again, data)
+    with torch.no_grad():
+        np.testing.assert_allclose(again(image).numpy(), expected, atol=1e-6)
+    with pytest.raises(TrainingError, match="another encoder or decoder"):
+        load_onnx_weights(build_network(Recipe(encoder="tf_efficientnet_lite2"), imagenet=False), data)
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Path:
+    rng = np.random.default_rng(0)
+    for patient in range(6):
+        photo = tmp_path / f"study/photos/PH-{patient}/D07/trunk-anterior.png"
+        mask = tmp_path / f"study/truth/masks/PH-{patient}/D07/trunk-anterior.png"
+        photo.parent.mkdir(parents=True)
+        mask.parent.mkdir(parents=True)
+        labels = np.ones((96, 64), np.uint8)
+        labels[20:50, 10:40] = 2
+        pixels = np.where(labels[..., None] == 2, (40, 40, 200), (150, 180, 220)) + rng.integers(0, 20, (96, 64, 3))
+        cv2.imwrite(str(photo), pixels.astype(np.uint8))
+        cv2.imwrite(str(mask), labels)
+    (tmp_path / "data.toml").write_text(SMALL, encoding="utf-8")
+    return tmp_path
+
+
+@pytest.mark.filterwarnings("default")
+def test_an_interrupted_run_goes_on_and_becomes_a_model(study: Path) -> None:
+    class Interrupted(Exception):
+        pass
+
+    def stop(step: int, steps: int, line: object) -> None:
+        raise Interrupted
+
+    with pytest.raises(Interrupted):
+        train_model(study / "data.toml", study / "run", threads=1, progress=stop)
+    kept = (study / "run" / "log.jsonl").read_text(encoding="utf-8")
+    steps: list[int] = []
+    finished = train_model(study / "data.toml", study / "run", threads=1, progress=lambda step, *_: steps.append(step))
+    assert steps == [4]
+    assert (study / "run" / "log.jsonl").read_text(encoding="utf-8").startswith(kept)
+    assert "polyline" in (study / "run" / "curve.svg").read_text(encoding="utf-8")
+    model = load_model("small", study / "run" / "models")
+    assert model.sha256 == finished.sha256
+    labels = segment(model, np.zeros((96, 64, 3), np.uint8)).labels
+    assert labels.shape == (96, 64)
+    # The recipe beside the model is a data file again.
+    again = read_data_file(study / "run" / "models" / "small" / "recipe.toml")
+    assert len(examples(again, study)) == 6
+    # The interrupted run and one in a single go end with the same weights.
+    whole = train_model(study / "data.toml", study / "whole", threads=1)
+    assert whole.sha256 == finished.sha256
+
+
+@pytest.mark.filterwarnings("default")
+def test_a_model_that_goes_on_from_another_inherits_its_licence_and_corrected_masks_start_a_new_run(
+    study: Path,
+) -> None:
+    text = SMALL.replace("steps = 4", "steps = 2") + 'licence = "CC-BY-NC-4.0"\n'
+    (study / "data.toml").write_text(text, encoding="utf-8")
+    first = train_model(study / "data.toml", study / "run", threads=1)
+    again = SMALL.replace("steps = 4", "steps = 1").replace('name = "small"', 'name = "ours"\nstart = "small"')
+    (study / "ours.toml").write_text(again, encoding="utf-8")
+    models = study / "run" / "models"
+    train_model(study / "ours.toml", study / "ours", models=models, threads=1)
+    assert load_model("ours", study / "ours" / "models").licence == "CC-BY-NC-4.0"
+    recipe = read_data_file(study / "ours" / "models" / "ours" / "recipe.toml").recipe
+    assert recipe.start_sha256 == first.sha256
+    mask = next((study / "study/truth/masks").glob("*/*/*.png"))
+    cv2.imwrite(str(mask), np.zeros((96, 64), np.uint8))
+    with pytest.raises(TrainingError, match="choose an empty folder"):
+        train_model(study / "ours.toml", study / "ours", models=models, threads=1)
+
+
+def test_a_run_is_not_continued_with_other_sources_and_a_name_is_not_taken_twice(study: Path) -> None:
+    (study / "run").mkdir()
+    (study / "run" / "data.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(TrainingError, match="holds a run with another recipe"):
+        train_model(study / "data.toml", study / "run", threads=1)
+    (study / "data.toml").write_text(SMALL.replace('"small"', '"classical-v1"'), encoding="utf-8")
+    with pytest.raises(TrainingError, match="never replaced"):
+        train_model(study / "data.toml", study / "other", threads=1)
