@@ -46,19 +46,20 @@ def run(
         for index, job in enumerate(jobs):
             yield index, work(job)
         return
-    with _executor(min(workers, len(jobs)), scheduler) as executor:
-        with _deaf_to_ctrl_c():
-            futures: dict[Future[Outcome], int] = {executor.submit(work, job): i for i, job in enumerate(jobs)}
-        try:
-            for future in as_completed(futures):
-                yield futures.pop(future), future.result()
-        except BrokenExecutor as error:
-            raise StudyError(
-                "A worker process was ended from outside, most likely for want of memory: run again with --workers 1."
-            ) from error
-        finally:
-            for future in futures:
-                future.cancel()
+    try:
+        with _executor(min(workers, len(jobs)), scheduler) as executor:
+            with _deaf_to_ctrl_c():
+                futures: dict[Future[Outcome], int] = {executor.submit(work, job): i for i, job in enumerate(jobs)}
+            try:
+                for future in as_completed(futures):
+                    yield futures.pop(future), future.result()
+            finally:
+                for future in futures:
+                    future.cancel()
+    except BrokenExecutor as error:
+        raise StudyError(
+            "A worker process was ended from outside, most likely for want of memory: run again with --workers 1."
+        ) from error
 
 
 @contextlib.contextmanager
@@ -69,9 +70,16 @@ def _executor(workers: int, scheduler: str | None) -> Iterator[Executor]:
         return
     # spawn: the same on every system, and no copies of threads that OpenCV has started.
     context = multiprocessing.get_context("spawn")
+    others = multiprocessing.active_children()
     pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_prepare_worker)
     try:
         yield pool
+    except BrokenExecutor:
+        # A pool that breaks while it starts a worker forgets to end this one, and then waits for it for ever.
+        for child in multiprocessing.active_children():
+            if child not in others:
+                child.kill()
+        raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
