@@ -84,7 +84,7 @@ def correcting(review: Any, hand: Hand, out: Path) -> Scene:
     row, column = (int(v) for v in np.unravel_index(depth.argmax(), depth.shape))
     yield from hand.key("3", "g")
     yield from hand.click(row, column)
-    yield lambda: correction.layers.proposal.visible
+    yield lambda: correction.layers.proposing
     yield from hand.wheel(2)
     yield 1.0
     picture(out / "plugin-grow.png")

@@ -98,6 +98,16 @@ def test_the_same_click_gives_the_same_area() -> None:
     assert np.array_equal(first.on(size), second.on(size))
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_arrival_times_are_those_of_shortest_paths(seed: int) -> None:
+    graph = pytest.importorskip("skimage.graph")
+    random = np.random.default_rng(seed)
+    smooth = cv2.GaussianBlur(random.random((90, 120)).astype(np.float32) * 3, (0, 0), 2) ** 2
+    cost = (0.3 + smooth + 20 * (random.random((90, 120)) > 0.97)).astype(np.float32)
+    exact, _ = graph.MCP_Geometric(cost.astype(float), fully_connected=False).find_costs([(40, 60)])
+    assert np.abs(arrival_times(cost, (40, 60)) - exact).max() < 0.005 * exact.max()
+
+
 def test_arrival_times_on_a_small_map_are_those_worked_out_by_hand() -> None:
     cost = np.array([[1, 1, 1], [9, 9, 1], [1, 1, 1]], np.float32)
     # Along the top, down the right side and back: the wall in the middle costs more than the way round.

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import numpy as np
-from qtpy.QtCore import QObject, Qt, Signal
+from qtpy.QtCore import QObject, Qt, QTimer, Signal
 
 from bsa_measure.errors import BsaMeasureError
 from bsa_measure.measure import Planned
@@ -28,6 +28,7 @@ from .layers import PhotoLayers
 from .work import Work
 
 _CLICKED: Final = ("fill", "grow")
+_PAUSE_MS: Final = 200
 _SLACK: Final = 4.0  # pixels of the screen that a hand moves in a click
 
 Tool = Callable[[OpenPhoto, tuple[int, int]], Patch]
@@ -80,6 +81,11 @@ class Correction(QObject):
         self._unsaved.connect(self.said)
         # Queued: after the event that painted, and before the picture is drawn anew, which a timer would wait for.
         self._look_soon.connect(self.look, Qt.ConnectionType.QueuedConnection)
+        # Counting anew takes turns with the hand: it begins when a stroke is not followed by another at once.
+        self._count_soon = QTimer(self)
+        self._count_soon.setSingleShot(True)
+        self._count_soon.setInterval(_PAUSE_MS)
+        self._count_soon.timeout.connect(self._recount)
         for layer in self.layers.editable:
             # A dab and a fill say so before they are in the data, and undo says only set_data: so both are heard,
             # and the data are looked at one tick of the event loop later.
@@ -118,7 +124,8 @@ class Correction(QObject):
         self.background.cancel()
         self.others.cancel()
         photo = self.session.show(item, loaded, self._unsaved.emit)
-        self._pyramid = None
+        self._pyramid = pyramid = Pyramid(photo.pixels)
+        self.background.start("", lambda step: pyramid.prepare(), lambda nothing: None)
         self.reject()
         self.layers.show(photo)
         self.viewer.title = f"{self.session.title} – {item.name}"
@@ -236,7 +243,8 @@ class Correction(QObject):
             (self.layers.surfaces, photo.take_surfaces),
         )
         for layer, take in acts:
-            if id(layer) in touched:
+            # The classes are always looked at: a stroke that is not at its end yet has not said anything.
+            if layer is self.layers.mask or id(layer) in touched:
                 edit = take(layer.data)
                 if photo.canvas.locked:
                     self.layers.update(photo)  # what a lock refused is shown as it was
@@ -250,21 +258,28 @@ class Correction(QObject):
         self.layers.update(photo, edit)
         self.changed.emit()
         if photo.count.provisional or photo.count.doubt_is_old:
-            self._recount(photo)
+            self._count_soon.start()
 
-    def _recount(self, photo: OpenPhoto) -> None:
+    def _recount(self) -> None:
+        """Count the open photograph anew, behind the window."""
+        photo = self.photo
+        if photo is None:
+            return
+        if self.background.busy:
+            self._count_soon.start()
+            return
         count = photo.recount()
         self.background.start("", lambda step: count(), lambda answer: self._counted(photo, answer))
 
     def _counted(self, photo: OpenPhoto, answer: tuple[int, Count]) -> None:
         if photo is not self.photo:
             return
-        moved = photo.count.provisional
+        moved, before = photo.count.provisional, photo.surfaces
         if not photo.counted(answer):
-            self._recount(photo)
+            self._count_soon.start()
             return
         if moved:
-            self.layers.update(photo)
+            self.layers.follow_split(photo, before)
             self.layers.show_weight(photo)
         self.changed.emit()
 
@@ -329,18 +344,26 @@ class Correction(QObject):
             return
         if self.mode == "fill":
             self.swap()
-        elif self._proposal is not None and self.layers.proposal.data[at]:
+        elif self._proposal is not None and self._proposes(photo, at):
             self.accept()
         else:
             self._grow(photo, at)
 
+    def _proposes(self, photo: OpenPhoto, at: tuple[int, int]) -> bool:
+        """Whether the proposal would change a pixel."""
+        assert self._proposal is not None
+        patch = self._proposal[1]
+        row, column = at[0] - patch.top, at[1] - patch.left
+        height, width = patch.labels.shape
+        inside = 0 <= row < height and 0 <= column < width
+        return inside and bool(patch.labels[row, column] != photo.canvas.labels[at])
+
     def _grow(self, photo: OpenPhoto, at: tuple[int, int]) -> None:
         self.look()
-        if self._pyramid is None:
-            self._pyramid = Pyramid(photo.pixels)
+        assert self._pyramid is not None
         self._growth = grow_to_edge(self._pyramid, at, photo.canvas.labels)
         # What a person has painted stays, unless the click means just that.
-        self._keep = None if photo.canvas.painted[at] else photo.canvas.painted.astype(bool)
+        self._keep = None if photo.canvas.painted[at] else photo.canvas.painted.view(np.bool_)
         self._steps = 0
         # The wheel belongs to the proposal until it is accepted or given up.
         self.viewer.scene.camera.mouse_zoom = False
@@ -393,6 +416,7 @@ class Correction(QObject):
 
     def accept(self) -> None:
         """Lay the proposal over the labels."""
+        self.look()
         photo, proposal = self.photo, self._proposal
         if photo is None or proposal is None:
             return
@@ -504,6 +528,7 @@ class Correction(QObject):
         """The window goes: what was painted stays as a draft."""
         self.look()
         self._closing = True
+        self._count_soon.stop()
         self.work.settle()
         for work in (self.work, self.background, self.others):
             work.cancel()

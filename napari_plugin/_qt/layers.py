@@ -13,6 +13,7 @@ from bsa_measure.tissue import Tissue
 from ..canvas import Edit, Plane
 from ..session import OpenPhoto
 from ..tools.patch import Box, Patch
+from .held_labels import HeldLabels
 
 PHOTO, MASK, MODEL, PERSON, BEDSIDE, SURFACES, WEIGHT, PROPOSAL, EARLIER = (
     "photo",
@@ -44,6 +45,11 @@ def tissue_colormap() -> DirectLabelColormap:
 
 
 _TO_BACKGROUND: Final = 9  # in a proposal: would become background
+_SHOWN_AS: Final = np.arange(256, dtype=np.uint8)
+_SHOWN_AS[Tissue.BACKGROUND] = _TO_BACKGROUND
+_NOTHING: Final[Plane] = np.zeros((2, 2), np.uint8)
+_EVERYWHERE: Final[Box] = (slice(None), slice(None))
+_PROPOSAL_SIDE: Final = 2048
 
 
 def _proposal_colormap() -> DirectLabelColormap:
@@ -86,14 +92,16 @@ class PhotoLayers:
         )
         self.model = Labels(blank.copy(), name=MODEL, colormap=classes, opacity=1.0, visible=False)
         self.model.contour = 2
-        self.mask = Labels(blank.copy(), name=MASK, colormap=classes, opacity=_AREA_OPACITY)
+        self.mask = HeldLabels(blank.copy(), name=MASK, colormap=classes, opacity=_AREA_OPACITY)
         self.person = Labels(blank.copy(), name=PERSON, colormap=_one_color(_PERSON), opacity=0.8, visible=False)
         self.person.contour = 2
-        self.bedside = Labels(blank.copy(), name=BEDSIDE, colormap=_one_color(_BEDSIDE), opacity=0.6)
+        self.bedside = HeldLabels(blank.copy(), name=BEDSIDE, colormap=_one_color(_BEDSIDE), opacity=0.6)
         self.earlier = Labels(blank.copy(), name=EARLIER, colormap=classes, opacity=1.0, visible=False)
         self.earlier.contour = 2
         self.compared: int | None = None
-        self.proposal = Labels(blank.copy(), name=PROPOSAL, colormap=_proposal_colormap(), opacity=0.75, visible=False)
+        self.proposal = Labels(blank.copy(), name=PROPOSAL, colormap=_proposal_colormap(), opacity=0.75)
+        self.proposing = False
+        self._proposed: Box = _EVERYWHERE
         self._all: tuple[Any, ...] = (
             self.photo,
             self.weight,
@@ -118,17 +126,17 @@ class PhotoLayers:
     def show(self, photo: OpenPhoto) -> None:
         """Show another photograph from the start."""
         canvas = photo.canvas
+        self.mask.held = self.bedside.held = canvas.held
         fresh = self.photo.data.shape[:2] != canvas.size
         self.photo.data = photo.pixels
         self.mask.data = canvas.labels.copy()
         self.bedside.data = canvas.bedside.copy()
         self.person.data = canvas.painted.copy()
         self.surfaces.data = photo.surfaces.copy()
-        self.model.data = np.zeros(canvas.size, np.uint8) if photo.model is None else photo.model
+        self.model.data = _NOTHING if photo.model is None else photo.model
         if photo.model is None:
             self.model.visible = False
-        self.proposal.data = np.zeros(canvas.size, np.uint8)
-        self.proposal.visible = False
+        self._size_proposal(canvas.size)
         self.compare(None, None)
         self.show_weight(photo)
         if fresh:
@@ -163,10 +171,16 @@ class PhotoLayers:
         if edit is None or edit.of("surfaces") is not None:
             _copy_into(self.surfaces, photo.surfaces, _EVERYWHERE)
 
+    def follow_split(self, photo: OpenPhoto, before: Plane) -> None:
+        """Show the automatic split that was found anew, unless somebody is painting on the one ``before``. Nothing else
+        is touched: the brush may be on its way over the classes."""
+        if np.array_equal(self.surfaces.data, before):
+            _copy_into(self.surfaces, photo.surfaces, _EVERYWHERE)
+
     def compare(self, number: int | None, labels: Plane | None) -> None:
         """Show the outlines of an earlier reading; None: none."""
         self.compared = number
-        self.earlier.data = np.zeros(self.mask.data.shape, np.uint8) if labels is None else labels
+        self.earlier.data = _NOTHING if labels is None else labels
         self.earlier.visible = labels is not None
 
     def toggle_outlines(self) -> None:
@@ -175,24 +189,37 @@ class PhotoLayers:
         self.mask.contour = 0 if outlined else 3
         self.mask.opacity = _AREA_OPACITY if outlined else 1.0
 
+    def _size_proposal(self, size: tuple[int, int]) -> None:
+        """Make room for proposals. On a large photograph they are shown with every second or third pixel: whoever sees
+        all of it sees no single pixels, and a click is answered sooner."""
+        step = -(-max(size) // _PROPOSAL_SIDE)
+        self.proposing, self._proposed = False, _EVERYWHERE
+        self.proposal.data = np.zeros(tuple(-(-side // step) for side in size), np.uint8)
+        self.proposal.scale = (step, step)
+        self.proposal.translate = ((step - 1) / 2, (step - 1) / 2)
+
     def propose(self, patch: Patch | None) -> None:
         """Show a patch before it is accepted; None: none."""
-        if patch is None or patch.is_empty:
-            if self.proposal.visible:
-                self.proposal.visible = False
+        shown = patch is not None and not patch.is_empty
+        if not shown and not self.proposing:
             return
-        data = self.proposal.data
-        data[:] = 0
+        # The layer is emptied rather than hidden: hiding one makes napari draw the whole window anew, twice.
+        self.proposing = shown
+        data, step = self.proposal.data, round(float(self.proposal.scale[0]))
+        data[self._proposed] = 0
+        if patch is not None and shown:
+            self._proposed = self._draw_proposal(patch, data, step)
+        self.proposal.refresh(thumbnail=False, highlight=False, extent=False)
+
+    def _draw_proposal(self, patch: Patch, data: Plane, step: int) -> Box:
         # Only what would change is shown, not the rest of the rectangle; background needs a value that is seen.
-        wanted = np.where(patch.labels == Tissue.BACKGROUND, np.uint8(_TO_BACKGROUND), patch.labels)
-        data[patch.box] = np.where(patch.labels != self.mask.data[patch.box], wanted, np.uint8(0))
-        if self.proposal.visible:
-            self.proposal.refresh(thumbnail=False, highlight=False, extent=False)
-        else:
-            self.proposal.visible = True
-
-
-_EVERYWHERE: Final[Box] = (slice(None), slice(None))
+        top, left = -patch.top % step, -patch.left % step
+        new = patch.labels[top::step, left::step]
+        now = self.mask.data[patch.box][top::step, left::step]
+        top, left = (patch.top + top) // step, (patch.left + left) // step
+        box = slice(top, top + new.shape[0]), slice(left, left + new.shape[1])
+        data[box] = np.where(new == now, np.uint8(0), _SHOWN_AS[new])
+        return box
 
 
 def _copy_into(layer: Any, plane: Plane, box: Box) -> None:

@@ -31,7 +31,6 @@ class PreviousView(QWidget):
         layout.addWidget(self.canvas, 1)
         self.photo = Image(np.zeros((2, 2, 3), np.uint8), name="before", rgb=True)
         self.mask = Labels(np.zeros((2, 2), np.uint8), name="classes before", colormap=tissue_colormap(), opacity=0.9)
-        self.mask.contour = 2
         self.model.add_layer(self.photo)
         self.model.add_layer(self.mask)
         self._cameras: tuple[Any, Any] = (correction.viewer.scene.camera, self.model.scene.camera)
@@ -49,15 +48,13 @@ class PreviousView(QWidget):
     def _show(self) -> None:
         photo = self._correction.photo
         previous = None if photo is None else photo.previous
-        self.mask.visible = previous is not None and previous.labels is not None
-        self.photo.visible = previous is not None
         if photo is None or previous is None:
             self.head.setText("No photo of this view at a visit before.")
             return
         self.head.setText(previous.title)
         self.photo.data = previous.pixels
         height, width = previous.pixels.shape[:2]
-        self.mask.data = np.zeros((height, width), np.uint8) if previous.labels is None else previous.labels
+        self.mask.data = np.zeros((height, width), np.uint8) if previous.outlines is None else previous.outlines
         # Two cameras rarely give the same number of pixels: the same share of the frame is shown.
         self._ratio = (height / photo.canvas.size[0], width / photo.canvas.size[1])
         self._moved()

@@ -11,6 +11,7 @@ that the time does not depend on the size of the photograph.
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -26,6 +27,7 @@ from .patch import Area, Labels, Mask
 
 Pixels = npt.NDArray[np.uint8]
 Plane = npt.NDArray[np.float32]
+Lines = npt.NDArray[np.intp]
 
 STEP: Final = 1.25
 """One notch of the wheel makes the area this many times larger or smaller."""
@@ -37,6 +39,7 @@ _LIGHTNESS: Final = 0.6  # weight of L against a and b: shine and shade change L
 _TOLERANCE: Final = 4.0  # colour difference (CIE 1976, L weighted) that does not slow the front down
 _PLAIN, _COLOUR, _EDGE = 0.3, 0.06, 0.2  # time to cross a pixel: always, per squared difference, per squared gradient
 _WALL: Final = 1e4  # time to cross a pixel beside the body
+_SOONER: Final = 0.05  # a front that arrives earlier by less than this is not followed up
 _GAP: Final = 3  # pixels between the two points at which a border's change of colour is taken
 _LEAST_CHANGE: Final = 5.0  # of colour across a border, below which it is grain
 _FEWEST_PAIRS: Final = 30  # a border with fewer tells little
@@ -55,6 +58,7 @@ class Pyramid:
 
     def __init__(self, pixels: Pixels) -> None:
         self._levels = [np.ascontiguousarray(pixels)]
+        self._making = threading.Lock()
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -77,12 +81,18 @@ class Pyramid:
         part = np.ascontiguousarray(reduced[top:bottom, left:right])
         return np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_AREA), np.uint8)
 
+    def prepare(self) -> None:
+        """Make the halvings now: tens of milliseconds for 12 megapixels, safe in another thread."""
+        while min(self._levels[-1].shape[:2]) > _SIDE:
+            self._level(len(self._levels))
+
     def _level(self, level: int) -> Pixels:
-        while len(self._levels) <= level:
-            last = self._levels[-1]
-            size = max(1, last.shape[1] // 2), max(1, last.shape[0] // 2)
-            self._levels.append(np.asarray(cv2.resize(last, size, interpolation=cv2.INTER_AREA), np.uint8))
-        return self._levels[level]
+        with self._making:
+            while len(self._levels) <= level:
+                last = self._levels[-1]
+                size = max(1, last.shape[1] // 2), max(1, last.shape[0] // 2)
+                self._levels.append(np.asarray(cv2.resize(last, size, interpolation=cv2.INTER_AREA), np.uint8))
+            return self._levels[level]
 
 
 def grow_to_edge(pyramid: Pyramid, point: Point, labels: Labels | None = None) -> Growth:
@@ -198,10 +208,12 @@ class _Front:
         height, width = self.rows.stop - self.rows.start, self.columns.stop - self.columns.start
         small = _closed((self.arrival <= self.levels[level]).astype(np.uint8), self.point)
         # The border is drawn between the pixels of the reduced window, not along their edges.
-        soft = cv2.GaussianBlur(small.astype(np.float32), (0, 0), 0.8)
-        inside = np.asarray(cv2.resize(soft, (width, height), interpolation=cv2.INTER_LINEAR)) >= 0.5
-        left, top, wide, tall = cv2.boundingRect(inside.view(np.uint8))
-        return Area(self.rows.start + top, self.columns.start + left, inside[top : top + tall, left : left + wide])
+        soft = cv2.GaussianBlur(small.view(np.uint8) * np.uint8(255), (0, 0), 0.8)
+        grey = np.asarray(cv2.resize(soft, (width, height), interpolation=cv2.INTER_LINEAR))
+        _, inside = cv2.threshold(grey, 127, 1, cv2.THRESH_BINARY)
+        left, top, wide, tall = cv2.boundingRect(inside)
+        part = np.ascontiguousarray(inside[top : top + tall, left : left + wide]).view(np.bool_)
+        return Area(self.rows.start + top, self.columns.start + left, part)
 
 
 def _closed(inside: npt.NDArray[np.uint8], point: Point) -> Mask:
@@ -236,8 +248,8 @@ def _spread(pyramid: Pyramid, point: Point, labels: Labels | None, reach: float)
     cost = _PLAIN + _COLOUR * np.maximum(apart - _TOLERANCE, 0) ** 2 + _EDGE * slope
     body = np.ones((height, width), bool)
     if labels is not None:
-        part = (labels[rows, columns] != Tissue.BACKGROUND).view(np.uint8)
-        body = np.asarray(cv2.resize(part, (width, height), interpolation=cv2.INTER_NEAREST_EXACT)) > 0
+        part = cv2.resize(labels[rows, columns], (width, height), interpolation=cv2.INTER_NEAREST_EXACT)
+        body = np.asarray(part != Tissue.BACKGROUND)
         body[row, column] = True
     arrival = arrival_times(np.where(body, cost, _WALL).astype(np.float32), (row, column))
     levels = _levels(arrival[body])
@@ -249,27 +261,60 @@ def arrival_times(cost: Plane, start: Point) -> Plane:
     """When a front that starts at one pixel arrives at the others, along rows and columns.
 
     Crossing from one pixel to the next takes the mean of their costs. Solved by sweeps: along a line the earliest
-    arrival is a running minimum once the summed cost is taken off.
+    arrival is a running minimum once the summed cost is taken off. After the first sweeps only the lines that another
+    sweep has changed are swept again, which soon are few.
 
     Args:
         cost: (height, width) float32, positive.
         start: where it starts.
     """
-    down = np.zeros_like(cost)
-    across = np.zeros_like(cost)
-    np.cumsum((cost[1:] + cost[:-1]) / 2, axis=0, out=down[1:])
-    np.cumsum((cost[:, 1:] + cost[:, :-1]) / 2, axis=1, out=across[:, 1:])
+    # The lines to sweep along are columns here: numpy is quicker from row to row than within one.
+    upright = _Sweeps(cost)
+    sideways = _Sweeps(np.ascontiguousarray(cost.T))
     times = np.full(cost.shape, np.float32(1e6))
     times[start] = 0
-    for _ in range(40):  # a front winds no more often than this through a lesion
-        before = times
-        for axis, summed in ((1, across), (0, down)):
-            times = np.minimum(times, np.minimum.accumulate(times - summed, axis=axis) + summed)
-            backwards = np.flip(times + summed, axis)
-            times = np.minimum(times, np.flip(np.minimum.accumulate(backwards, axis=axis), axis) - summed)
-        if np.abs(before - times).max() < 0.05:
+    rows: Lines = np.array([start[0]])
+    while len(rows):
+        columns = sideways.along(times.T, rows)
+        if not len(columns):
             break
+        rows = upright.along(times, columns)
     return times
+
+
+class _Sweeps:
+    """Sweeps down and up the columns of a map of costs.
+
+    Args:
+        cost: (length, lines) float32.
+    """
+
+    def __init__(self, cost: Plane) -> None:
+        self._summed = np.zeros_like(cost)
+        np.cumsum((cost[1:] + cost[:-1]) / 2, axis=0, out=self._summed[1:])
+
+    def along(self, times: Plane, lines: Lines) -> Lines:
+        """Sweep some of the columns of ``times``; returns the rows in which a time has become earlier."""
+        before, summed = times[:, lines], self._summed[:, lines]
+        after = running_minimum(before - summed) + summed
+        back = running_minimum((before + summed)[::-1])[::-1] - summed
+        np.minimum(after, back, out=after)
+        np.minimum(after, before, out=after)
+        times[:, lines] = after
+        return np.flatnonzero(((before - after) > _SOONER).any(axis=1))
+
+
+def running_minimum(values: Plane) -> Plane:
+    """The least of every column so far, row by row: numpy's ``minimum.accumulate`` in a third of the time, by steps
+    that double. ``values`` is used up."""
+    step, length = 1, values.shape[0]
+    spare = np.empty_like(values)
+    while step < length:
+        spare[:step] = values[:step]
+        np.minimum(values[step:], values[:-step], out=spare[step:])
+        values, spare = spare, values
+        step *= 2
+    return values
 
 
 def _levels(arrival: Plane) -> Plane:

@@ -94,21 +94,23 @@ def paint(labels: Labels, area: Area, tissue: int, *, locked: Collection[int] = 
         locked: classes whose pixels stay as they are.
         keep: (height, width) bool, pixels that stay as they are whatever their class.
     """
-    before = labels[area.box]
-    return replace(labels, area, np.full(before.shape, tissue, np.uint8), locked=locked, keep=keep)
+    return replace(labels, area, np.uint8(tissue), locked=locked, keep=keep)
 
 
 def replace(
-    labels: Labels, area: Area, classes: Labels, *, locked: Collection[int] = (), keep: Mask | None = None
+    labels: Labels, area: Area, classes: Labels | np.uint8, *, locked: Collection[int] = (), keep: Mask | None = None
 ) -> Patch:
     """Give every pixel of an area a class of its own: (height, width of the area) uint8; else as :func:`paint`."""
     before = labels[area.box]
-    change = area.inside & (classes != before)
+    change = before != classes
+    change &= area.inside
     for tissue in locked:
         change &= before != tissue
     if keep is not None:
         change &= ~keep[area.box]
-    return trimmed(Patch(area.top, area.left, np.where(change, classes, before)), change)
+    after = before.copy()
+    np.copyto(after, classes, where=change)
+    return trimmed(Patch(area.top, area.left, after), change)
 
 
 def trimmed(patch: Patch, change: Mask) -> Patch:
