@@ -463,30 +463,32 @@ def _skin_angles(jobs: Sequence[CompareJob], workers: int) -> dict[str, float]:
 # Through the main path, once for each reader
 
 
+def read_result(photo: PhotoFile, reading: Reading, areas: ViewAreas) -> PhotoResult:
+    """A photograph as `measure` would have it if this reading were the one that counts."""
+    return PhotoResult(
+        patient=photo.patient,
+        visit=photo.visit,
+        day=photo.day,
+        view=photo.view,
+        file=photo.file,
+        sha256=reading.photo_sha256,
+        status="measured",
+        problems=(),
+        reader=reading.reader,
+        areas=areas.weighted,
+        certainty=reading.certainty,
+        mask_sha256=reading.mask_sha256,
+        overlay="",
+        areas_flat=areas.flat,
+        outline=areas.doubt,
+    )
+
+
 def reader_results(
     study: Study, readings: Sequence[tuple[PhotoFile, Reading, ViewAreas]], command: str
 ) -> StudyResults:
     """The results of a study if these readings, with the areas they give, were all there is."""
-    listed = [
-        PhotoResult(
-            patient=photo.patient,
-            visit=photo.visit,
-            day=photo.day,
-            view=photo.view,
-            file=photo.file,
-            sha256=reading.photo_sha256,
-            status="measured",
-            problems=(),
-            reader=reading.reader,
-            areas=areas.weighted,
-            certainty=reading.certainty,
-            mask_sha256=reading.mask_sha256,
-            overlay="",
-            areas_flat=areas.flat,
-            outline=areas.doubt,
-        )
-        for photo, reading, areas in readings
-    ]
+    listed = [read_result(photo, reading, areas) for photo, reading, areas in readings]
     protocol = study.protocol
     provenance = Provenance(
         version=__version__,

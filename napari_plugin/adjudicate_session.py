@@ -11,7 +11,7 @@ Shares with the correction: canvas, history, journal and draft, the tools, the a
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -37,11 +37,10 @@ from bsa_measure.tissue import Tissue
 
 from .canvas import Edit, Plane
 from .draft import Drafted, Start, Taken, reader_folder, take_up
+from .standing import UNDECIDED, Standing, standing
+from .tools.counts import Count, Figures
 from .tools.disagreement import Disagreement, disagreements, merge, next_after, take
 from .tools.patch import Patch, difference
-
-UNDECIDED: Final = 255
-"""Value of a pixel of the result that nobody has decided yet."""
 
 SMALLEST: Final = 2e-4
 """Share of the photograph's skin below which a disagreement is not listed."""
@@ -99,6 +98,8 @@ class LoadedCase:
         regions: where they differ, the largest first.
         taken: the result so far, from the draft.
         folder: of the draft.
+        standing: what the result so far means; None where the view shows no surface.
+        recount: how to count a result anew.
     """
 
     case: Case
@@ -110,6 +111,8 @@ class LoadedCase:
     regions: tuple[Disagreement, ...]
     taken: Taken
     folder: Path
+    standing: Standing | None
+    recount: Callable[[Plane], tuple[Count, Count]] | None
 
 
 class OpenCase(Drafted):
@@ -129,7 +132,41 @@ class OpenCase(Drafted):
         self.regions = loaded.regions
         self.current: int | None = None
         self._pair = loaded.pair
+        self._standing, self._recount = loaded.standing, loaded.recount
+        self._version = 0
         super().__init__(loaded.taken, loaded.folder, failed)
+
+    @property
+    def figures(self) -> tuple[Figures, Figures] | None:
+        """The visit and the patient with everything that is not decided yet as A has it, and as B has it."""
+        return None if self._standing is None else self._standing.figures()
+
+    @property
+    def is_old(self) -> bool:
+        """Whether the figures have to be counted anew, because an outline has moved."""
+        return self._standing is not None and self._standing.is_old
+
+    def recount(self) -> Callable[[], tuple[int, tuple[Count, Count]]]:
+        """Count anew: a slow call for another thread, whose answer goes to :meth:`counted`."""
+        assert self._recount is not None
+        version, labels, counts = self._version, self.canvas.labels.copy(), self._recount
+        return lambda: (version, counts(labels))
+
+    def counted(self, answer: tuple[int, tuple[Count, Count]]) -> bool:
+        """Take over a new count; False when something was decided meanwhile and it has to be asked again."""
+        version, found = answer
+        if version != self._version or self._standing is None:
+            return False
+        self._standing = replace(self._standing, counts=found)
+        return True
+
+    def _changed(self, edit: Edit, *, back: bool) -> None:
+        """Correct the sums by what an act changed."""
+        self._version += 1
+        change = edit.of("labels")
+        if change is not None and self._standing is not None:
+            patches = (change.after, change.before) if back else (change.before, change.after)
+            self._standing = self._standing.after(*patches)
 
     @property
     def settled(self) -> frozenset[int]:
@@ -236,10 +273,7 @@ class OpenCase(Drafted):
             if np.array_equal(self.canvas.labels, mask):
                 return Decision(file, letter, reason, active_seconds=seconds)
         mask = np.where(self.canvas.labels == UNDECIDED, self.a, self.canvas.labels)
-        maps = [self._pair.surfaces.get(letter) for letter in self.letters]
-        # Two readers who divided the surfaces alike are followed; else the automatic split decides.
-        same = maps[0] is not None and maps[1] is not None and np.array_equal(maps[0], maps[1])
-        return Decision(file, FRESH, reason, mask, maps[0] if same else None, seconds)
+        return Decision(file, FRESH, reason, mask, _common_map(self._pair), seconds)
 
     def _region(self) -> Disagreement:
         if self.current is None:
@@ -309,7 +343,14 @@ class AdjudicationSession:
         sha256 = case.disputed.compared.readings[0].photo_sha256
         folder = reader_folder(study.folder, self.adjudicator) / f"decide-{sha256[:16]}-{case.visit.code}"
         taken = take_up(folder, Start(result))
-        return LoadedCase(case, photo.pixels, a, b, pair.between, pair, regions, taken, folder)
+        found, recount = None, None
+        if case.disputed.compared.photo.shows is not None:
+            letters = [case.visit.letters.index(letter) for letter in pair.between]
+            places = case.visit.order[letters[0]], case.visit.order[letters[1]]
+            drawn = _common_map(pair)
+            result = taken.canvas.labels
+            found, recount = standing(self.adjudication, case.disputed.compared, places, (a, b), drawn, result)
+        return LoadedCase(case, photo.pixels, a, b, pair.between, pair, regions, taken, folder, found, recount)
 
     def show(self, loaded: LoadedCase, failed: Callable[[str], None] = lambda sentence: None) -> OpenCase:
         """Make a loaded photograph the open one; the draft of the one before stays on the disk.
@@ -356,6 +397,12 @@ class AdjudicationSession:
             return None
         numbers = surface_map(labels, view, study.chart)
         return area_weight(labels, numbers, view, study.chart, study.protocol.measure.geometry).weight
+
+
+def _common_map(pair: BlindedPhoto) -> Plane | None:
+    """The surface map of two readers who divided the surfaces alike; None: the automatic split decides."""
+    first, second = (pair.surfaces.get(letter) for letter in pair.between)
+    return first if first is not None and second is not None and np.array_equal(first, second) else None
 
 
 def _cases(adjudication: Adjudication) -> tuple[Case, ...]:

@@ -63,7 +63,7 @@ def numbers(areas: Mapping[str, Areas], figures: Figures | None, rule: Endpoint)
     visit = figures.visit
     values = {surface.surface: surface_value(surface, "detached") for surface in visit.surfaces}
     body_map = body_map_svg(values, title=f"Detached at {day_label(visit.day)}", highlight=here)
-    return Numbers(lines, _visit_lines(figures), _healed_lines(figures, rule), body_map)
+    return Numbers(lines, visit_lines(figures), healed_lines(figures, rule), body_map)
 
 
 def _surface_line(name: str, areas: Areas) -> SurfaceLine:
@@ -78,7 +78,8 @@ def _surface_line(name: str, areas: Areas) -> SurfaceLine:
     )
 
 
-def _visit_lines(figures: Figures) -> tuple[str, ...]:
+def visit_lines(figures: Figures) -> tuple[str, ...]:
+    """The visit in % BSA, one statement a line."""
     visit = figures.visit
     lines = [f"detached {_bsa(visit.detached)}", f"re-epithelialised {_bsa(visit.reepithelialised)}"]
     unseen = len(visit.having("unseen"))
@@ -93,7 +94,8 @@ def _bsa(extent: Extent | None) -> str:
     return f"{percent(extent.point, decimals=2)} % BSA ({interval(extent, decimals=2)})"
 
 
-def _healed_lines(figures: Figures, rule: Endpoint) -> tuple[str, ...]:
+def healed_lines(figures: Figures, rule: Endpoint) -> tuple[str, ...]:
+    """Healed percent against the maximum, and the call; or why there is none."""
     healed = figures.healing
     if healed.healed is None or healed.maximum is None:
         return (figures.call.reason,)

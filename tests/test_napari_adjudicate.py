@@ -6,11 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from bsa_measure_napari.adjudicate_session import UNDECIDED, AdjudicationSession, OpenCase
+from bsa_measure_napari.adjudicate_session import AdjudicationSession, OpenCase
+from bsa_measure_napari.standing import UNDECIDED
 from drawing import limb_mask, save_mask, save_photo, skin_photo, write_study
 
 from bsa_measure.errors import ReadingError
 from bsa_measure.imports import import_masks
+from bsa_measure.measure import measure
 from bsa_measure.readings import Readings, load_mask
 from bsa_measure.study import open_study
 from bsa_measure.tissue import Tissue
@@ -126,6 +128,54 @@ def test_a_reader_taken_as_a_whole_is_that_readers_reading_and_a_mixture_is_a_fr
     assert session.decided == 1
     assert not any((study / "drafts").rglob("journal"))
     assert Readings(study).verify() == []
+
+
+def detached(photo: OpenCase) -> tuple[float, float]:
+    """% BSA of the visit with the rest as A, as B."""
+    figures = photo.figures
+    assert figures is not None
+    first, second = (found.visit.detached for found in figures)
+    assert first is not None
+    assert second is not None
+    return first.point, second.point
+
+
+def test_the_visit_is_counted_as_it_is_decided_and_ends_as_the_decision_that_is_recorded(study: Path) -> None:
+    session = AdjudicationSession.begin(study, "Marin")
+    photo = opened(session)
+    visit = photo.case.visit
+    shown = [visit.detached[visit.letters.index(letter)] for letter in photo.letters]
+    assert detached(photo) == pytest.approx([extent.point for extent in shown if extent is not None])
+    start = detached(photo)
+    photo.next()
+    photo.take(letter_of(photo, FIRST))
+    after = detached(photo)
+    place = photo.letters.index(letter_of(photo, FIRST))
+    assert after[place] == start[place], "the rest as the reader who was taken has it: nothing is new"
+    assert start[1 - place] < after[1 - place] < after[place]
+    photo.undo()
+    assert detached(photo) == start
+    photo.redo()
+    photo.next()
+    photo.paint_region(Tissue.BACKGROUND)
+    assert photo.is_old, "the outline of the body has moved"
+    assert photo.counted(photo.recount()())
+    assert not photo.is_old
+    both = detached(photo)
+    assert both[0] == both[1]
+    decision = photo.decision("both in part")
+    session.record(decision)
+    session.recorded(decision.file)
+    final = final_results(study)
+    assert both[0] == pytest.approx(final, abs=1e-12)
+
+
+def final_results(folder: Path) -> float:
+    """Detached % BSA of the disputed visit as `measure` has it."""
+    results = measure(folder, reader="Marin", workers=1)
+    visit = next(v for v in results.patients[0].visits if v.day == 7)
+    assert visit.detached is not None
+    return visit.detached.point
 
 
 def test_half_a_decision_survives_until_the_next_day(study: Path) -> None:

@@ -80,6 +80,7 @@ def test_three_photos_are_corrected_although_the_power_goes(study: Path, tmp_pat
         window.send_signal(signal.SIGKILL)
         window.wait()
         painted = said(report)
+        assert painted.pop(0) == {"grown": True}, "Ctrl+Z, 3, G and a click give a proposal"
         assert [line["figures_changed"] for line in painted[:3]] == [True, True, True]
         assert len([r for r in Readings(study).all() if r.kind == "manual"]) == 2
         report.unlink()

@@ -13,7 +13,11 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "scripts"))
 
+import cv2
+import numpy as np
 from window_hand import Hand, Scene, play
+
+from bsa_measure.tissue import Tissue
 
 REPORT = Path(sys.argv[3])
 
@@ -49,12 +53,33 @@ def paint(hand: Hand, review: Any) -> Scene:
     yield lambda: len(review.correction.photo.canvas.history.done) > before
 
 
+def undo_and_grow(hand: Hand, review: Any) -> Scene:
+    """Take the stroke back and grow another class from there, by keys and a click alone; then paint it after all."""
+    correction = review.correction
+    yield from paint(hand, review)
+    acts = len(correction.photo.canvas.history.done)
+    yield from hand.key("ctrl+z", "3", "g")
+    yield lambda: len(correction.photo.canvas.history.done) < acts and correction.mode == "grow"
+    labels = correction.photo.canvas.labels
+    inside = (labels > 0).astype(np.uint8)
+    inside[labels == Tissue.REEPITHELIALISED] = 0
+    depth = cv2.distanceTransform(inside, cv2.DIST_L2, 5)
+    row, column = (int(v) for v in np.unravel_index(depth.argmax(), depth.shape))
+    yield from hand.click(row, column)
+    yield lambda: correction.layers.proposing
+    yield from hand.key("Escape")
+    yield lambda: not correction.layers.proposing
+    say(grown=True)
+
+
 def correct(review: Any, hand: Hand) -> Scene:
     """Two photographs to the end, the third only painted on; then wait to be killed."""
     for number in range(3):
         before = review.correction.photo.item.sha256 if number else ""
         yield ready(review)
         photo = review.correction.photo
+        if number == 0:
+            yield from undo_and_grow(hand, review)
         text = review.figures.text.text()
         yield from paint(hand, review)
         yield 1.0

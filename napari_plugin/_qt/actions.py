@@ -76,4 +76,6 @@ ACTIONS: Final = (
     Action("K", "Whose", "Outline what a person has painted.", lambda c: c.toggle_layer("person"), group="look"),
     Action("A", "Skin per pixel", "Show how much skin each pixel stands for.", lambda c: c.toggle_layer("weight"),
            group="look"),
+    Action("Ctrl+E", "Picture", "Save the photo with its outlines as a picture, without a name or a date.",
+           Correction.ask_for_picture, group="look"),
 )  # fmt: skip

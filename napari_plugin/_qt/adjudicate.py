@@ -32,14 +32,17 @@ from qtpy.QtWidgets import (
 
 from bsa_measure.bsa import Extent
 from bsa_measure.errors import BsaMeasureError
+from bsa_measure.protocol import Endpoint
 from bsa_measure.tissue import Tissue
 
-from ..adjudicate_session import REASONS, UNDECIDED, AdjudicationSession, Case, LoadedCase, OpenCase
+from ..adjudicate_session import REASONS, AdjudicationSession, Case, LoadedCase, OpenCase
+from ..numbers import healed_lines, visit_lines
+from ..standing import UNDECIDED
 from ..tools.disagreement import Disagreement
 from .actions import CLASS_OF_KEY, DONE_KEY
 from .keys import bind_key
 from .layers import tissue_colormap
-from .work import Work
+from .work import PAUSE_MS, Work
 
 _YELLOW: Final = (240 / 255, 228 / 255, 66 / 255, 1.0)
 _CURRENT: Final = (1.0, 1.0, 1.0, 1.0)
@@ -68,6 +71,13 @@ class Adjudicating(QObject):
         self.session: AdjudicationSession | None = None
         self.work = Work(self)
         self.work.failed.connect(self.said)
+        self.background = Work(self)
+        self.background.failed.connect(self.said)
+        self._count_soon = QTimer(self)
+        self._count_soon.setSingleShot(True)
+        self._count_soon.setInterval(PAUSE_MS)
+        self._count_soon.timeout.connect(self._recount)
+        self.changed.connect(self._look_at_count)
         self._unsaved.connect(self.said)
         self.tissue = Tissue.DETACHED
         self._waiting = False
@@ -181,6 +191,27 @@ class Adjudicating(QObject):
         self._refresh()
         self.next()
 
+    def _look_at_count(self) -> None:
+        if self.photo is not None and self.photo.is_old:
+            self._count_soon.start()
+
+    def _recount(self) -> None:
+        """Count the result anew, behind the window."""
+        photo = self.photo
+        if photo is None or not photo.is_old:
+            return
+        if self.background.busy:
+            self._count_soon.start()
+            return
+        count = photo.recount()
+
+        def counted(answer: Any) -> None:
+            if photo is self.photo:
+                photo.counted(answer)
+                self.changed.emit()
+
+        self.background.start("", lambda step: count(), counted)
+
     def undo(self) -> None:
         """Take the last act back."""
         self._step(lambda photo: photo.undo(), "There is nothing to take back.")
@@ -285,8 +316,11 @@ class Adjudicating(QObject):
     def close(self) -> None:
         """The window goes: what was decided in part stays as a draft."""
         self.look()
-        self.work.cancel()
-        self.work.wait()
+        self._count_soon.stop()
+        for work in (self.work, self.background):
+            work.cancel()
+        for work in (self.work, self.background):
+            work.wait()
         if self.session is not None:
             self.session.leave()
 
@@ -395,7 +429,7 @@ class AdjudicationPanel(QWidget):
         if session is None:
             return
         if photo is not None:
-            self.about.setText(_about(photo))
+            self.about.setText(_about(photo, session.adjudication.comparison.study.protocol.endpoint))
         for tissue, button in self._class_buttons.items():
             button.setChecked(tissue == self.adjudicating.tissue)
         self.cases.clear()
@@ -472,18 +506,29 @@ class AdjudicationPanel(QWidget):
         bind_key(self._window, self, key, do)
 
 
-def _about(photo: OpenCase) -> str:
+def _about(photo: OpenCase, rule: Endpoint) -> str:
     visit = photo.case.visit
     found = {letter: _bsa(visit.detached[visit.letters.index(letter)]) for letter in photo.letters}
-    rows = "".join(
-        f"<tr><td><b>{letter}</b>&nbsp;</td><td align=right>{bsa}</td></tr>" for letter, bsa in found.items()
-    )
+    readers = ", ".join(f"<b>{letter}</b> {bsa}" for letter, bsa in found.items())
     added = photo.case.disputed.contribution
     region = "" if photo.current is None else _region(photo)
     return (
-        f"<b>{photo.case.name}</b><table cellspacing=2><tr><td></td><td>detached at this visit</td></tr>{rows}</table>"
+        f"<b>{photo.case.name}</b><br>Detached at this visit: {readers}. "
         f"This photo makes {added:+.2f} % BSA of the difference {photo.letters[0]} − {photo.letters[1]}."
-        f"<p>{photo.open_regions} of {len(photo.regions)} disagreements left.{region}"
+        f"<p>{photo.open_regions} of {len(photo.regions)} disagreements left.{region}{_standing(photo, rule)}"
+    )
+
+
+def _standing(photo: OpenCase, rule: Endpoint) -> str:
+    """The visit and the patient as decided so far; twice while it makes a difference how the rest is decided."""
+    if photo.figures is None:
+        return ""
+    both = ["<br>".join((*visit_lines(f), *healed_lines(f, rule))) for f in photo.figures]
+    if both[0] == both[1]:
+        return f"<p><b>As decided</b><br>{both[0]}"
+    return "".join(
+        f"<p><b>What is not decided yet as {letter}</b><br>{lines}"
+        for letter, lines in zip(photo.letters, both, strict=True)
     )
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 from qtpy.QtCore import QObject, Qt, QTimer, Signal
 
 from bsa_measure.errors import BsaMeasureError
+from bsa_measure.files import printable
 from bsa_measure.measure import Planned
 from bsa_measure.photo_job import PhotoOutcome
 from bsa_measure.readings import Reading
@@ -16,6 +18,7 @@ from bsa_measure.tissue import Tissue
 
 from ..canvas import Edit, Plane
 from ..draft import Start
+from ..picture import save_picture
 from ..queue import Item
 from ..reasons import Reason
 from ..session import Finished, OpenPhoto, Session
@@ -25,10 +28,9 @@ from ..tools.lesion import fill_holes, smooth_border, swap_class
 from ..tools.patch import Mask, Patch, paint
 from ..tools.registration import Proposal, copy_from_previous
 from .layers import PhotoLayers
-from .work import Work
+from .work import PAUSE_MS, Work
 
 _CLICKED: Final = ("fill", "grow")
-_PAUSE_MS: Final = 200
 _SLACK: Final = 4.0  # pixels of the screen that a hand moves in a click
 
 Tool = Callable[[OpenPhoto, tuple[int, int]], Patch]
@@ -44,6 +46,7 @@ class Correction(QObject):
         mode_changed: another tool or class is chosen.
         proposal_changed: whether there is something to accept or to give up.
         said: one sentence for the person.
+        picture_wanted: the person wants the photograph with its outlines as a picture.
     """
 
     opened = Signal()
@@ -52,6 +55,7 @@ class Correction(QObject):
     mode_changed = Signal()
     proposal_changed = Signal(bool)
     said = Signal(str)
+    picture_wanted = Signal()
     _unsaved = Signal(str)
     _look_soon = Signal()
 
@@ -81,10 +85,9 @@ class Correction(QObject):
         self._unsaved.connect(self.said)
         # Queued: after the event that painted, and before the picture is drawn anew, which a timer would wait for.
         self._look_soon.connect(self.look, Qt.ConnectionType.QueuedConnection)
-        # Counting anew takes turns with the hand: it begins when a stroke is not followed by another at once.
         self._count_soon = QTimer(self)
         self._count_soon.setSingleShot(True)
-        self._count_soon.setInterval(_PAUSE_MS)
+        self._count_soon.setInterval(PAUSE_MS)
         self._count_soon.timeout.connect(self._recount)
         for layer in self.layers.editable:
             # A dab and a fill say so before they are in the data, and undo says only set_data: so both are heard,
@@ -380,6 +383,11 @@ class Correction(QObject):
         area = self._growth.area(self._steps)
         patch = paint(photo.canvas.labels, area, int(self.tissue), locked=photo.canvas.locked, keep=self._keep)
         self._offer("grow to edge", patch)
+        if patch.is_empty:
+            self.said.emit(
+                f"All of it is {self.tissue.title} already, locked, or painted by hand. Wheel: size. Esc: no."
+            )
+            return
         self.said.emit(f"{self.tissue.title}? Wheel: size. Enter or a click on it: accept. Esc: no.")
 
     def copy_previous(self) -> None:
@@ -491,6 +499,24 @@ class Correction(QObject):
             self.said.emit("There is nothing to change here.")
             return
         self._acted(edit)
+
+    def ask_for_picture(self) -> None:
+        """Ask where the photograph with its outlines is to go; see :meth:`save_picture`."""
+        if self.photo is not None:
+            self.picture_wanted.emit()
+
+    def save_picture(self, path: Path) -> None:
+        """Write the open photograph with its outlines where the person says, never over another file."""
+        self.look()
+        photo = self.photo
+        if photo is None:
+            return
+        labels, study = photo.canvas.labels.copy(), self.session.study.folder
+        self.work.start(
+            "Writing the picture",
+            lambda step: save_picture(path, photo.pixels, labels, study),
+            lambda written: self.said.emit(f"The picture is written: {printable(written.name)}."),
+        )
 
     # ------------------------------------------------------------------------------------------------ the end
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QColor, QIcon, QPixmap
@@ -11,6 +12,7 @@ from qtpy.QtWidgets import (
     QAction,
     QCheckBox,
     QComboBox,
+    QFileDialog,
     QGridLayout,
     QGroupBox,
     QHBoxLayout,
@@ -25,6 +27,7 @@ from qtpy.QtWidgets import (
 
 from bsa_measure.tissue import Tissue
 
+from ..picture import SUFFIX, proposed_name
 from ..reasons import REASONS, Reason, suggested
 from .actions import ACTIONS, CLASS_OF_KEY, DONE_KEY, Action
 from .correction import Correction
@@ -77,6 +80,7 @@ class Panel(QWidget):
         correction.opened.connect(self._opened)
         correction.changed.connect(self._show_reason)
         correction.work.step.connect(self._show_step)
+        correction.picture_wanted.connect(self._ask_for_picture)
         self._show_mode()
 
     # ------------------------------------------------------------------------------------------------ parts
@@ -191,6 +195,22 @@ class Panel(QWidget):
         """Record the reading and open the next photograph."""
         if not self.correction.finish(Reason(self.reason.currentText(), self.words.text())):
             self.words.setFocus()
+
+    def _ask_for_picture(self) -> None:
+        """Ask where the picture goes. A file that is there already is refused later, so the dialog need not ask."""
+        photo = self.correction.photo
+        if photo is None:
+            return
+        name = proposed_name(photo.planned.photo.view)
+        path, _ = QFileDialog.getSaveFileName(
+            self,
+            "Save the photo with its outlines",
+            str(Path.home() / name),
+            f"Picture (*{SUFFIX})",
+            options=QFileDialog.Option.DontConfirmOverwrite,
+        )
+        if path:
+            self.correction.save_picture(Path(path))
 
     def _opened(self) -> None:
         self._chosen = False

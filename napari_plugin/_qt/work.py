@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from qtpy.QtCore import QObject, Qt, Signal
 
@@ -13,6 +13,9 @@ from bsa_measure.errors import BsaMeasureError
 from ..loading import Cancelled, Step
 
 T = TypeVar("T")
+
+PAUSE_MS: Final = 200
+"""Counting anew takes turns with the hand: it begins when a stroke is not followed by another for so long."""
 
 
 class Work(QObject):

@@ -159,6 +159,13 @@ def test_every_tool_acts_on_the_labels(opened: Callable[..., Review], qtbot: Any
     assert np.count_nonzero(proposal.data) < small
     assert len(photo.canvas.history.done) == acts
     button(review, "reject").click()
+    # Where there is nothing to propose, that is said.
+    correction.choose_class(Tissue(int(labels[200, 200])))
+    correction.click()
+    assert not correction.layers.proposing
+    assert "already" in review.panel.sentence.text()
+    correction.choose_class(Tissue.DETACHED)
+    button(review, "reject").click()
     assert not correction.layers.proposing
     assert not proposal.data.any()
     correction.click()
