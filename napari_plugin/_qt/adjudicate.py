@@ -42,6 +42,7 @@ from ..tools.disagreement import Disagreement
 from .actions import CLASS_OF_KEY, DONE_KEY
 from .keys import bind_key
 from .layers import tissue_colormap
+from .shown import SHOWN, refuse_second
 from .work import PAUSE_MS, Work
 
 _YELLOW: Final = (240 / 255, 228 / 255, 66 / 255, 1.0)
@@ -98,10 +99,11 @@ class Adjudicating(QObject):
     def begin(self, folder: Path, adjudicator: str) -> None:
         """Compare the readers, in another thread, and open the first photograph."""
         self.work.start(
-            "Comparing the readers", lambda step: AdjudicationSession.begin(folder, adjudicator), self._begun
+            "Comparing the readers", lambda step: AdjudicationSession.begin(folder, adjudicator), self.go_on
         )
 
-    def _begun(self, session: AdjudicationSession) -> None:
+    def go_on(self, session: AdjudicationSession) -> None:
+        """Open the first photograph of a session that is begun."""
         self.session = session
         self.open_next()
 
@@ -563,6 +565,7 @@ class AdjudicationWindow(QObject):
     def __init__(self, viewer: Any) -> None:
         window: QWidget = viewer.window._qt_window
         super().__init__(window)
+        self.setObjectName(SHOWN)
         self.viewer = viewer
         self.window = window
         self.adjudicating = Adjudicating(viewer, self)
@@ -581,6 +584,33 @@ class AdjudicationWindow(QObject):
             QApplication.instance().removeEventFilter(self)
             self.adjudicating.close()
         return False
+
+
+def attach_later(
+    viewer: Any,
+    folder: Path,
+    adjudicator: str,
+    failed: Callable[[str], None],
+    *,
+    done: Callable[[], None] = lambda: None,
+) -> None:
+    """Open a study's disagreements in a napari window that is open already: the readers are compared behind it, and
+    what is wrong is said through ``failed`` in one sentence; ``done`` is called when all is well."""
+    try:
+        refuse_second(viewer)
+    except BsaMeasureError as error:
+        failed(str(error))
+        return
+
+    def show(session: AdjudicationSession) -> None:
+        refuse_second(viewer)
+        AdjudicationWindow(viewer).adjudicating.go_on(session)
+        done()
+
+    work = Work(viewer.window._qt_window)
+    work.failed.connect(failed)
+    work.step.connect(lambda sentence: setattr(viewer, "status", sentence))
+    work.start("Comparing the readers …", lambda step: AdjudicationSession.begin(folder, adjudicator), show)
 
 
 def open_window(folder: Path, adjudicator: str) -> AdjudicationWindow:

@@ -1,4 +1,4 @@
-"""Plugins > Correct photographs: which study, who reads, blinded or not."""
+"""Plugins > Correct photographs, and Plugins > Decide between readers: which study, and who is there."""
 
 from __future__ import annotations
 
@@ -6,25 +6,32 @@ import getpass
 from pathlib import Path
 from typing import Any
 
-from qtpy.QtWidgets import QCheckBox, QFileDialog, QFormLayout, QHBoxLayout, QLabel, QLineEdit, QPushButton, QWidget
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QDockWidget,
+    QFileDialog,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QWidget,
+)
 
 from bsa_measure.errors import BsaMeasureError
 
 from ..places import sample_copy
-from .window import attach_later
+from . import adjudicate, window
 
 
-class StartWidget(QWidget):
-    """Choose a study and open it in this window.
+class _StudyForm(QWidget):
+    """The fields that both ways in have in common; what is wrong is said below them in one sentence."""
 
-    Args:
-        napari_viewer: given by napari.
-    """
-
-    def __init__(self, napari_viewer: Any) -> None:
+    def __init__(self, napari_viewer: Any, who: str) -> None:
         super().__init__()
-        self._viewer = napari_viewer
-        form = QFormLayout(self)
+        # From its menu napari hands out a proxy that hides the window, in which the study is to be shown.
+        self._viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
+        self._form = form = QFormLayout(self)
         self.folder = QLineEdit()
         choose = QPushButton("…")
         choose.clicked.connect(self._choose)
@@ -33,29 +40,53 @@ class StartWidget(QWidget):
         row.addWidget(choose)
         form.addRow("Study folder", row)
         self.reader = QLineEdit(getpass.getuser())
-        form.addRow("Reader", self.reader)
-        self.blinded = QCheckBox("visits in random order, no dates, no other labels")
-        form.addRow("Blinded", self.blinded)
+        form.addRow(who, self.reader)
         self.open_button = QPushButton("Open")
         self.open_button.clicked.connect(self.open)
         form.addRow(self.open_button)
-        sample = QPushButton("Open the sample study")
-        sample.clicked.connect(self._sample)
-        form.addRow(sample)
         self.sentence = QLabel()
         self.sentence.setWordWrap(True)
         form.addRow(self.sentence)
 
     def open(self) -> None:
-        """Open the study; what is wrong is said in one sentence."""
-        self.sentence.clear()
-        folder, reader = Path(self.folder.text()), self.reader.text()
-        attach_later(self._viewer, folder, reader, self.sentence.setText, blinded=self.blinded.isChecked())
+        """Open the study."""
+        raise NotImplementedError
+
+    def leave(self) -> None:
+        """The study is open: its panels need the room."""
+        dock = self.parentWidget()
+        while dock is not None and not isinstance(dock, QDockWidget):
+            dock = dock.parentWidget()
+        if dock is not None:
+            dock.hide()
 
     def _choose(self) -> None:
         chosen = QFileDialog.getExistingDirectory(self, "Study folder")
         if chosen:
             self.folder.setText(chosen)
+
+
+class StartWidget(_StudyForm):
+    """Choose a study and correct its photographs in this window.
+
+    Args:
+        napari_viewer: given by napari.
+    """
+
+    def __init__(self, napari_viewer: Any) -> None:
+        super().__init__(napari_viewer, "Reader")
+        self.blinded = QCheckBox("visits in random order, no dates, no other labels")
+        self._form.insertRow(2, "Blinded", self.blinded)
+        sample = QPushButton("Open the sample study")
+        sample.clicked.connect(self._sample)
+        self._form.insertRow(4, sample)
+
+    def open(self) -> None:
+        """Open the study; what is wrong is said in one sentence."""
+        self.sentence.clear()
+        folder, reader = Path(self.folder.text()), self.reader.text()
+        say, blinded = self.sentence.setText, self.blinded.isChecked()
+        window.attach_later(self._viewer, folder, reader, say, blinded=blinded, done=self.leave)
 
     def _sample(self) -> None:
         try:
@@ -64,3 +95,20 @@ class StartWidget(QWidget):
             self.sentence.setText(str(error))
             return
         self.open()
+
+
+class DecideWidget(_StudyForm):
+    """Choose a study and decide between its readers in this window.
+
+    Args:
+        napari_viewer: given by napari.
+    """
+
+    def __init__(self, napari_viewer: Any) -> None:
+        super().__init__(napari_viewer, "Adjudicator")
+
+    def open(self) -> None:
+        """Open the study; what is wrong, such as a study with one reader, is said in one sentence."""
+        self.sentence.clear()
+        folder, adjudicator = Path(self.folder.text()), self.reader.text()
+        adjudicate.attach_later(self._viewer, folder, adjudicator, self.sentence.setText, done=self.leave)

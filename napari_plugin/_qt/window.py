@@ -18,11 +18,11 @@ from .figures import FiguresView
 from .panel import Panel
 from .previous import PreviousView
 from .queue_view import QueueView
+from .shown import SHOWN, refuse_second
 from .work import Work
 
 _PANEL_WIDTH: Final = 340
 _SIDE_WIDTH: Final = 300
-_NAME: Final = "bsa-measure-review"
 _AT_WORK: Final = (
     QEvent.Type.MouseMove,
     QEvent.Type.MouseButtonPress,
@@ -42,7 +42,7 @@ class Review(QObject):
     def __init__(self, viewer: Any, session: Session) -> None:
         window: QMainWindow = viewer.window._qt_window
         super().__init__(window)
-        self.setObjectName(_NAME)
+        self.setObjectName(SHOWN)
         self.viewer = viewer
         self.window = window
         self.correction = Correction(viewer, session, self)
@@ -115,7 +115,7 @@ def attach(
     Raises:
         BsaMeasureError: the study cannot be used, or the viewer shows a study already.
     """
-    _refuse_second(viewer)
+    refuse_second(viewer)
     return _show(viewer, Session.begin(folder, reader, blinded=blinded, seed=seed, full_size=full_size), photo)
 
 
@@ -127,31 +127,32 @@ def attach_later(
     *,
     blinded: bool = False,
     photo: Path | None = None,
+    done: Callable[[], None] = lambda: None,
 ) -> None:
     """As :func:`attach`, for a window that is open already: the study is read behind it, and what is wrong with it is
-    said through ``failed`` in one sentence."""
+    said through ``failed`` in one sentence; ``done`` is called when all is well."""
     try:
-        _refuse_second(viewer)
+        refuse_second(viewer)
     except StudyError as error:
         failed(str(error))
         return
+
+    def show(session: Session) -> None:
+        _show(viewer, session, photo)
+        done()
+
     work = Work(viewer.window._qt_window)
     work.failed.connect(failed)
     work.step.connect(lambda sentence: setattr(viewer, "status", sentence))
     work.start(
         "Reading the study …",
         lambda step: Session.begin(folder, reader, blinded=blinded),
-        lambda session: _show(viewer, session, photo),
+        show,
     )
 
 
-def _refuse_second(viewer: Any) -> None:
-    if viewer.window._qt_window.findChild(QObject, _NAME) is not None:
-        raise StudyError("This window shows a study already: open the other one in a window of its own.")
-
-
 def _show(viewer: Any, session: Session, photo: Path | None) -> Review:
-    _refuse_second(viewer)
+    refuse_second(viewer)
     for layer in [layer for layer in viewer.layers if "bsa-measure" in layer.metadata]:
         viewer.layers.remove(layer)
     review = Review(viewer, session)

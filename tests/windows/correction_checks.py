@@ -341,6 +341,16 @@ def test_plugin_doors(make_viewer: Any, qtbot: Any, study: Path, monkeypatch: py
     assert start.sentence.text()  # still the same: the window is taken
 
 
+def test_the_plugins_menu_opens_a_study_and_its_form_makes_room(make_viewer: Any, qtbot: Any, study: Path) -> None:
+    viewer = make_viewer()
+    dock, form = viewer.window.add_plugin_dock_widget("bsa-measure", "Correct photographs")
+    form.folder.setText(str(study))
+    form.reader.setText("Duval")
+    form.open_button.click()
+    qtbot.waitUntil(lambda: viewer.title.startswith("trial – "), timeout=SLOW)
+    assert not dock.isVisible()
+
+
 def test_a_study_that_is_none_is_said_in_the_widget(make_viewer: Any, qtbot: Any, tmp_path: Path) -> None:
     start = StartWidget(make_viewer())
     qtbot.addWidget(start)
