@@ -63,7 +63,7 @@ def numbers(areas: Mapping[str, Areas], figures: Figures | None, rule: Endpoint)
     visit = figures.visit
     values = {surface.surface: surface_value(surface, "detached") for surface in visit.surfaces}
     body_map = body_map_svg(values, title=f"Detached at {day_label(visit.day)}", highlight=here)
-    return Numbers(lines, visit_lines(figures), healed_lines(figures, rule), body_map)
+    return Numbers(lines, _visit_lines(figures), _healed_lines(figures, rule), body_map)
 
 
 def _surface_line(name: str, areas: Areas) -> SurfaceLine:
@@ -78,7 +78,22 @@ def _surface_line(name: str, areas: Areas) -> SurfaceLine:
     )
 
 
-def visit_lines(figures: Figures) -> tuple[str, ...]:
+def statements(figures: Figures, rule: Endpoint) -> dict[str, str]:
+    """The visit and the patient in a few words each, to be laid beside those of other figures."""
+    visit, healed = figures.visit, figures.healing
+    found = {
+        f"{name}, % BSA": "not known" if extent is None else _with_bounds(extent)
+        for name, extent in (("detached", visit.detached), ("re-epith.", visit.reepithelialised))
+    }
+    chosen = healed.healed if rule.numerator == "decline" else healed.reepithelialised
+    limit = rule.threshold_percent
+    if chosen is not None and healed.maximum is not None:
+        found["healed, %"] = f"{percent(chosen.point, limit)} ({interval(chosen, limit)})"
+    found[f"at {limit:g} %"] = RESPONSE[figures.call.response]
+    return found
+
+
+def _visit_lines(figures: Figures) -> tuple[str, ...]:
     """The visit in % BSA, one statement a line."""
     visit = figures.visit
     lines = [f"detached {_bsa(visit.detached)}", f"re-epithelialised {_bsa(visit.reepithelialised)}"]
@@ -94,7 +109,11 @@ def _bsa(extent: Extent | None) -> str:
     return f"{percent(extent.point, decimals=2)} % BSA ({interval(extent, decimals=2)})"
 
 
-def healed_lines(figures: Figures, rule: Endpoint) -> tuple[str, ...]:
+def _with_bounds(extent: Extent) -> str:
+    return f"{percent(extent.point, decimals=2)} ({interval(extent, decimals=2)})"
+
+
+def _healed_lines(figures: Figures, rule: Endpoint) -> tuple[str, ...]:
     """Healed percent against the maximum, and the call; or why there is none."""
     healed = figures.healing
     if healed.healed is None or healed.maximum is None:

@@ -25,6 +25,7 @@ from qtpy.QtWidgets import (
     QLineEdit,
     QListWidget,
     QPushButton,
+    QSizePolicy,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -36,12 +37,13 @@ from bsa_measure.protocol import Endpoint
 from bsa_measure.tissue import Tissue
 
 from ..adjudicate_session import REASONS, AdjudicationSession, Case, LoadedCase, OpenCase
-from ..numbers import healed_lines, visit_lines
+from ..numbers import statements
 from ..standing import UNDECIDED
 from ..tools.disagreement import Disagreement
 from .actions import CLASS_OF_KEY, DONE_KEY
 from .keys import bind_key
 from .layers import tissue_colormap
+from .layout import PRESSED, Scrolling, tight
 from .shown import SHOWN, refuse_second
 from .work import PAUSE_MS, Work
 
@@ -396,25 +398,29 @@ class AdjudicationPanel(QWidget):
         super().__init__()
         self.adjudicating = adjudicating
         self._window = window
-        layout = QVBoxLayout(self)
         self.about = QLabel()
         self.about.setTextFormat(Qt.TextFormat.RichText)
         self.about.setWordWrap(True)
-        self.about.setMinimumHeight(170)
+        self.about.setMinimumHeight(230)
         self.about.setAlignment(Qt.AlignmentFlag.AlignTop)
-        layout.addWidget(self.about)
+        tools = QWidget()
+        column = tight(QVBoxLayout(tools))
         for group in ("Decide", "Draw"):
-            layout.addWidget(self._box(group))
-        layout.addWidget(self._classes())
-        layout.addWidget(self._done())
+            column.addWidget(self._box(group))
+        column.addWidget(self._classes())
+        self.cases = QListWidget()
+        self.cases.setMinimumHeight(60)
+        self.cases.itemDoubleClicked.connect(self._chosen)
+        column.addWidget(self.cases, 1)
         self.sentence = QLabel()
         self.sentence.setWordWrap(True)
-        self.sentence.setMinimumHeight(48)
+        self.sentence.setMinimumHeight(36)
         self.sentence.setAlignment(Qt.AlignmentFlag.AlignTop)
+        layout = tight(QVBoxLayout(self))
+        layout.addWidget(self.about)
+        layout.addWidget(Scrolling(tools), 1)
+        layout.addWidget(self._done())
         layout.addWidget(self.sentence)
-        self.cases = QListWidget()
-        self.cases.itemDoubleClicked.connect(self._chosen)
-        layout.addWidget(self.cases, 1)
         adjudicating.said.connect(self.sentence.setText)
         adjudicating.work.step.connect(self._step)
         adjudicating.changed.connect(self.refresh)
@@ -458,20 +464,21 @@ class AdjudicationPanel(QWidget):
 
     def _box(self, group: str) -> QGroupBox:
         box = QGroupBox(group)
-        grid = QGridLayout(box)
+        grid = tight(QGridLayout(box))
         for place, decide in enumerate(d for d in DECISIONS if d.group == group):
             button = QToolButton()
             button.setText(f"{decide.title} ({decide.key})")
             button.setToolTip(decide.hint)
-            button.setMinimumWidth(120)
+            button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+            button.setStyleSheet(PRESSED)
             button.clicked.connect(lambda _=False, decide=decide: decide.do(self.adjudicating))
             self._bind(decide.key, button.click)
-            grid.addWidget(button, place // 2, place % 2)
+            grid.addWidget(button, place // 3, place % 3)
         return box
 
     def _classes(self) -> QGroupBox:
         box = QGroupBox("Class")
-        column = QVBoxLayout(box)
+        column = tight(QVBoxLayout(box))
         self._class_buttons: dict[Tissue, QToolButton] = {}
         for key, tissue in CLASS_OF_KEY.items():
             button = QToolButton()
@@ -489,7 +496,7 @@ class AdjudicationPanel(QWidget):
 
     def _done(self) -> QGroupBox:
         box = QGroupBox("Reason")
-        column = QVBoxLayout(box)
+        column = tight(QVBoxLayout(box))
         self.reason = QComboBox()
         self.reason.addItems(REASONS)
         self.reason.setCurrentIndex(-1)
@@ -525,12 +532,19 @@ def _standing(photo: OpenCase, rule: Endpoint) -> str:
     """The visit and the patient as decided so far; twice while it makes a difference how the rest is decided."""
     if photo.figures is None:
         return ""
-    both = ["<br>".join((*visit_lines(f), *healed_lines(f, rule))) for f in photo.figures]
-    if both[0] == both[1]:
-        return f"<p><b>As decided</b><br>{both[0]}"
-    return "".join(
-        f"<p><b>What is not decided yet as {letter}</b><br>{lines}"
-        for letter, lines in zip(photo.letters, both, strict=True)
+    first, second = (statements(figures, rule) for figures in photo.figures)
+    if first == second:
+        rows = "".join(f"<tr><td>{name}&nbsp;</td><td>{value}</td></tr>" for name, value in first.items())
+        return f"<p><b>As decided</b><table cellspacing=1>{rows}</table>"
+    names = list(dict.fromkeys((*first, *second)))
+    rows = "".join(
+        f"<tr><td>{n}&nbsp;</td><td>{first.get(n, '–')}&nbsp;&nbsp;</td><td>{second.get(n, '–')}</td></tr>"
+        for n in names
+    )
+    a, b = photo.letters
+    return (
+        "<p><b>What is not decided yet as</b>"
+        f"<table cellspacing=1><tr><td></td><td><b>{a}</b></td><td><b>{b}</b></td></tr>{rows}</table>"
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from qtpy.QtCore import QByteArray, Qt, QTimer
+from qtpy.QtGui import QResizeEvent
 from qtpy.QtSvgWidgets import QSvgWidget
 from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
@@ -28,7 +29,8 @@ class FiguresView(QWidget):
         self.text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         layout.addWidget(self.text)
         self.map = QSvgWidget()
-        self.map.setMinimumSize(240, 260)
+        self.map.setMinimumSize(240, 150)
+        self.map.setMaximumHeight(360)
         self.map.setStyleSheet("background: white; border-radius: 4px;")
         layout.addWidget(self.map, 1)
         self._shown: Numbers | None = None
@@ -46,8 +48,20 @@ class FiguresView(QWidget):
         found = numbers(photo.count.areas.weighted, session.figures(), session.study.protocol.endpoint)
         self._shown = found
         self.text.setText(_html(found, provisional=photo.count.provisional, missing=len(session.unmeasured())))
+        self._make_room()
         if not self._timer.isActive():
             self._timer.start()
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:  # noqa: N802 - Qt's name
+        """The lines break anew."""
+        super().resizeEvent(event)
+        self._make_room()
+
+    def _make_room(self) -> None:
+        """The numbers are never cut off; the body map takes what is left."""
+        needed = self.text.heightForWidth(self.text.width())
+        if needed != self.text.minimumHeight():
+            self.text.setMinimumHeight(needed)
 
     def _draw(self) -> None:
         if self._shown is not None:

@@ -32,14 +32,8 @@ from ..reasons import REASONS, Reason, suggested
 from .actions import ACTIONS, CLASS_OF_KEY, DONE_KEY, Action
 from .correction import Correction
 from .keys import bind_key
+from .layout import PRESSED, Scrolling, tight
 from .surfaces_view import SurfacesView
-
-_COLUMNS = 3
-_PRESSED = (
-    "QToolButton { border: 1px solid #5a626c; border-radius: 3px; padding: 3px; }"
-    "QToolButton:checked { background: #1f6fb2; border-color: #cfe3f5; }"
-    "QToolButton:pressed { background: #4a525c; }"
-)
 
 
 class Panel(QWidget):
@@ -57,24 +51,27 @@ class Panel(QWidget):
         self._modes: dict[str, QToolButton] = {}
         self._classes: dict[Tissue, QToolButton] = {}
         self._locks: dict[Tissue, QCheckBox] = {}
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(6, 6, 6, 6)
-        layout.addWidget(self._class_box())
-        layout.addWidget(self._tool_box("Draw", "draw"))
-        layout.addWidget(self._tool_box("Tools", "tools"))
-        layout.addWidget(self._row("proposal"))
-        layout.addWidget(self._tool_box("Show", "look"))
-        layout.addWidget(self._row("history"))
-        layout.addWidget(self._row("brush"))
-        layout.addWidget(SurfacesView(correction))
+        tools = QWidget()
+        column = tight(QVBoxLayout(tools))
+        column.addWidget(self._class_box())
+        column.addWidget(self._tool_box("Draw", "draw", columns=4))
+        column.addWidget(self._tool_box("Tools", "tools"))
+        column.addWidget(self._row("proposal"))
+        column.addWidget(self._row("history"))
+        column.addWidget(self._row("brush"))
+        column.addWidget(self._tool_box("Show", "look"))
+        column.addWidget(SurfacesView(correction))
+        column.addStretch()
+        # On a low screen the tools scroll: what ends a photograph is always in sight.
+        layout = tight(QVBoxLayout(self))
+        layout.addWidget(Scrolling(tools), 1)
         layout.addWidget(self._done_box())
         self.sentence = QLabel()
         self.sentence.setWordWrap(True)
-        self.sentence.setMinimumHeight(48)
+        self.sentence.setMinimumHeight(36)
         self.sentence.setAlignment(Qt.AlignmentFlag.AlignTop)
         layout.addWidget(self.sentence)
         layout.addWidget(self._progress_row())
-        layout.addStretch()
         correction.said.connect(self.sentence.setText)
         correction.mode_changed.connect(self._show_mode)
         correction.opened.connect(self._opened)
@@ -87,7 +84,7 @@ class Panel(QWidget):
 
     def _class_box(self) -> QGroupBox:
         box = QGroupBox("Class")
-        grid = QGridLayout(box)
+        grid = tight(QGridLayout(box))
         for row, (key, tissue) in enumerate(CLASS_OF_KEY.items()):
             button = QToolButton()
             button.setText(f"{key}  {tissue.title}")
@@ -96,7 +93,7 @@ class Panel(QWidget):
             button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
             button.setCheckable(True)
             button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-            button.setStyleSheet(_PRESSED)
+            button.setStyleSheet(PRESSED)
             button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
             button.clicked.connect(lambda _=False, tissue=tissue: self.correction.choose_class(tissue))
             lock = QCheckBox("lock")
@@ -109,11 +106,11 @@ class Panel(QWidget):
             self._bind(f"Shift+{key}", partial(self.correction.toggle_lock, tissue))
         return box
 
-    def _tool_box(self, title: str, group: str) -> QGroupBox:
+    def _tool_box(self, title: str, group: str, *, columns: int = 3) -> QGroupBox:
         box = QGroupBox(title)
-        grid = QGridLayout(box)
+        grid = tight(QGridLayout(box))
         for place, action in enumerate(a for a in ACTIONS if a.group == group):
-            grid.addWidget(self._button(action), place // _COLUMNS, place % _COLUMNS)
+            grid.addWidget(self._button(action), place // columns, place % columns)
         return box
 
     def _row(self, *groups: str) -> QWidget:
@@ -130,7 +127,7 @@ class Panel(QWidget):
         button.setText(f"{action.title} ({action.key})")
         button.setToolTip(action.hint)
         button.setCheckable(bool(action.mode))
-        button.setStyleSheet(_PRESSED)
+        button.setStyleSheet(PRESSED)
         button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         button.setObjectName(f"action-{action.title.lower().replace(' ', '-')}")
@@ -147,7 +144,7 @@ class Panel(QWidget):
 
     def _done_box(self) -> QGroupBox:
         box = QGroupBox("Done")
-        layout = QVBoxLayout(box)
+        layout = tight(QVBoxLayout(box))
         self.reason = QComboBox()
         self.reason.addItems(REASONS)
         self.reason.activated.connect(self._reason_chosen)

@@ -18,6 +18,8 @@ class SurfacesView(QGroupBox):
         super().__init__("Surfaces", parent)
         self._correction = correction
         layout = QVBoxLayout(self)
+        layout.setContentsMargins(4, 4, 4, 4)
+        layout.setSpacing(3)
         self.brush = QComboBox()
         self.brush.setToolTip("The surface that the brush paints after U; 0 belongs to none.")
         self.brush.activated.connect(self._choose)

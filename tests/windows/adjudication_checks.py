@@ -75,8 +75,8 @@ def test_a_decision_from_the_plugins_menu_shows_what_it_means_as_the_stroke_ends
     assert not dock.isVisible(), "the form makes room"
     photo, about = window.adjudicating.photo, window.panel.about
     assert photo is not None
-    assert "What is not decided yet as A" in about.text()
-    assert "What is not decided yet as B" in about.text()
+    assert "<b>What is not decided yet as</b>" in about.text()
+    assert "<td><b>A</b></td><td><b>B</b></td>" in about.text()
     assert "healed" in about.text()
     # A stroke on the result: the numbers follow by themselves.
     before = about.text()

@@ -159,13 +159,6 @@ def test_every_tool_acts_on_the_labels(opened: Callable[..., Review], qtbot: Any
     assert np.count_nonzero(proposal.data) < small
     assert len(photo.canvas.history.done) == acts
     button(review, "reject").click()
-    # Where there is nothing to propose, that is said.
-    correction.choose_class(Tissue(int(labels[200, 200])))
-    correction.click()
-    assert not correction.layers.proposing
-    assert "already" in review.panel.sentence.text()
-    correction.choose_class(Tissue.DETACHED)
-    button(review, "reject").click()
     assert not correction.layers.proposing
     assert not proposal.data.any()
     correction.click()
@@ -195,6 +188,14 @@ def test_every_tool_acts_on_the_labels(opened: Callable[..., Review], qtbot: Any
     qtbot.waitUntil(lambda: not photo.count.provisional, timeout=SLOW)
     button(review, "nothing-assessable").click()
     assert set(np.unique(labels)) == {0, 4}
+    # Where there is nothing to propose, that is said.
+    button(review, "grow").click()
+    move_to(review, 200, 200)
+    correction.choose_class(Tissue.NOT_ASSESSABLE)
+    correction.click()
+    assert not correction.layers.proposing
+    assert "already" in review.panel.sentence.text()
+    button(review, "reject").click()
     for _ in range(len(photo.canvas.history.done)):
         button(review, "undo").click()
     assert photo.canvas.painted.sum() == 0
