@@ -59,7 +59,7 @@ class FiguresView(QWidget):
 
     def _make_room(self) -> None:
         """The numbers are never cut off; the body map takes what is left."""
-        needed = self.text.heightForWidth(self.text.width())
+        needed = max(self.text.heightForWidth(self.text.width()), 0)  # -1: there is no text yet
         if needed != self.text.minimumHeight():
             self.text.setMinimumHeight(needed)
 

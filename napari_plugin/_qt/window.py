@@ -57,7 +57,7 @@ class Review(QObject):
         queue = dock(self.queue, name="Photos", area="left", add_vertical_stretch=False)
         _tuck_away_napari(viewer)
         window.resizeDocks([right, numbers], [_PANEL_WIDTH, _SIDE_WIDTH], Qt.Orientation.Horizontal)
-        window.resizeDocks([numbers, queue], [3, 2], Qt.Orientation.Vertical)
+        window.resizeDocks([numbers, queue], [2, 1], Qt.Orientation.Vertical)
         self._beside: Any = None
         if self.previous is not None:
             self._beside = dock(self.previous, name="The visit before", area="right", add_vertical_stretch=False)

@@ -192,10 +192,12 @@ def test_every_tool_acts_on_the_labels(opened: Callable[..., Review], qtbot: Any
     button(review, "grow").click()
     move_to(review, 200, 200)
     correction.choose_class(Tissue.NOT_ASSESSABLE)
+    correction.toggle_lock(Tissue.BACKGROUND)
     correction.click()
     assert not correction.layers.proposing
     assert "already" in review.panel.sentence.text()
     button(review, "reject").click()
+    correction.toggle_lock(Tissue.BACKGROUND)
     for _ in range(len(photo.canvas.history.done)):
         button(review, "undo").click()
     assert photo.canvas.painted.sum() == 0
