@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import ModelError
+from .photo import reduced
 from .tissue import Tissue
 
 if TYPE_CHECKING:
@@ -157,7 +158,7 @@ def network_size(width: int, height: int, made: Made) -> tuple[int, int]:
 def network_image(pixels: Pixels, made: Made) -> Floats:
     """What a network is given of a (height, width, 3) uint8 photograph: (1, 3, H, W), -1 to 1, reduced and padded."""
     size = network_size(pixels.shape[1], pixels.shape[0], made)
-    small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+    small = reduced(pixels, *size)
     below, beside = -size[1] % MULTIPLE, -size[0] % MULTIPLE
     padded = cv2.copyMakeBorder(small, 0, below, 0, beside, cv2.BORDER_REPLICATE)
     return np.asarray(cv2.dnn.blobFromImage(padded, scalefactor=1 / 127.5, mean=(127.5, 127.5, 127.5)), np.float32)
