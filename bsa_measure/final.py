@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from .adjudicate import Adjudication
-from .adjudication import DisputedVisit
+from .adjudication import CONSENSUS, STAPLE, DisputedVisit, agreed_by
 from .batch import run
 from .compare import Excluded, Progress, photo_sizes, reader_results, working_job
 from .compare_photos import CompareJob, areas_of_readings
@@ -86,7 +86,8 @@ class FinalStudy:
         adjudication: as opened.
         columns: final, automated (where a model has read), then each reader.
         rows: by patient and day: every visit, and every day of the protocol.
-        chosen: whose reading was chosen how often; ``consensus`` and ``fresh reading`` where nobody's.
+        chosen: whose reading was chosen how often; ``consensus``, ``consensus by STAPLE`` and ``fresh reading`` where
+            nobody's.
         excluded: photographs without a final reading, and why.
     """
 
@@ -168,9 +169,15 @@ def _whose(finals: Iterable[tuple[PhotoFile, Reading]], record: Sequence[Reading
     counts: Counter[str] = Counter()
     for _, reading in finals:
         if reading.kind == "adjudicated":
-            fresh = "consensus" if reading.reason.startswith("consensus of readings ") else "fresh reading"
-            counts[fresh if reading.parent is None else author.get(reading.parent, "")] += 1
+            counts[_made_by(reading) if reading.parent is None else author.get(reading.parent, "")] += 1
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+
+def _made_by(reading: Reading) -> str:
+    """How a decision came about that is nobody's reading."""
+    names = {CONSENSUS: "consensus", STAPLE: "consensus by STAPLE"}
+    together = (name for choice, name in names.items() if reading.reason.startswith(agreed_by(choice)))
+    return next(together, "fresh reading")
 
 
 def _rows(

@@ -345,6 +345,17 @@ def test_results_without_their_list_are_not_believed(study: Path, kept: str) -> 
     assert "results/SHA256SUMS is not what entry 7 says it was" in "\n".join(faults(study))
 
 
+@pytest.mark.parametrize("break_", ["\r", '"', "\x00"])
+def test_a_table_that_is_no_table_any_more_gets_sentences(study: Path, break_: str) -> None:
+    table = study / "results" / "visits.csv"
+    text = table.read_text(encoding="utf-8")
+    middle = text.index("P1,") + 4
+    table.write_bytes((text[:middle] + break_ + text[middle + 1 :]).encode())
+    said = "\n".join(faults(study))
+    assert "results/visits.csv is not as measure wrote it" in said
+    assert "since then: visits.csv" in said
+
+
 def test_something_signed_that_no_entry_names_is_mentioned(study: Path) -> None:
     cut_off(study, 7)  # before the signature; the lock keeps rows of its own
     found = audit_study(study)

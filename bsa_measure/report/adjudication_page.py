@@ -14,7 +14,7 @@ from typing import Final
 
 from .. import __version__
 from ..adjudicate import Adjudication
-from ..adjudication import FEWEST_FOR_CONSENSUS, DisputedPhoto, DisputedVisit, status
+from ..adjudication import CONSENSUS, FEWEST_FOR_CONSENSUS, STAPLE, DisputedPhoto, DisputedVisit, status
 from ..batch import run
 from ..compare import Comparison, PatientRow
 from ..errors import MaskError, PhotoError
@@ -164,7 +164,7 @@ def _visit_card(
     pictures: Mapping[str, tuple[bytes, ...]],
 ) -> VisitCard:
     cards = [_photo_card(visit, disputed, comparison, pictures) for disputed in visit.photos]
-    consensus = ["consensus"] if len(visit.letters) >= FEWEST_FOR_CONSENSUS else []
+    consensus = [CONSENSUS, STAPLE] if len(visit.letters) >= FEWEST_FOR_CONSENSUS else []
     return VisitCard(
         anchor=f"visit-{number}",
         title=f"{visit.patient} {day_label(visit.day)}",
