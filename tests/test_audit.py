@@ -212,6 +212,19 @@ def test_in_what_is_locked_nobody_stands_in_for_the_reader_who_was_asked_for(stu
     assert "has no reading that can be used, and P1" in photos[0].problems[0]
 
 
+def test_in_what_is_locked_no_reading_counts_that_the_protocol_leaves_out(study: Path) -> None:
+    unlock(study, person="C. Lind", reason="a second reading", patient="P1")
+    Readings(study).add([replace(correction(study), reader="Marin")])  # the latest of all
+    lock(study, person="C. Lind", patient="P1")
+    readers = {}
+    for order in ('["model"]', '["model", "adjudicated"]', '["adjudicated", "model"]'):
+        protocol = f'[measure]\nmodel = "phantom-v1"\nreadings = {order}'  # a model that has not read
+        (study / "study.toml").write_text(protocol, encoding="utf-8")
+        photos = measure(study).patients[0].photos
+        readers[order] = next(p.reader for p in photos if (p.visit, p.view) == ("D07", "trunk-anterior"))
+    assert list(readers.values()) == ["model:classical-v1", "model:classical-v1", "Marin"]
+
+
 def test_a_lock_holds_a_photograph_that_is_moved_away_and_back(study: Path) -> None:
     read = Readings(study).entries()
     for place in ({"visit": "D21"}, {"patient": "P2"}):
