@@ -18,8 +18,9 @@ from .batch import run
 from .compare import Excluded, Progress, photo_sizes, reader_results, working_job
 from .compare_photos import CompareJob, areas_of_readings
 from .endpoint import Call
-from .files import table_text, write_text
-from .final_readings import automated_reader, final_reader, final_reading, newest_decision
+from .errors import ReadingError
+from .files import printable, table_text, write_text
+from .final_readings import automated_reader, default_readers, final_reader, final_reading, newest_decision
 from .photo_job import ViewAreas
 from .readings import Reading, Readings
 from .results import PatientResult, StudyResults, visit_label
@@ -105,9 +106,13 @@ def final_study(adjudication: Adjudication, *, workers: int = 1, progress: Progr
         adjudication: as opened or refreshed.
         workers: number of processes.
         progress: called after every photograph.
+
+    Raises:
+        ReadingError: the readers compared are not those whom ``measure --reader final`` goes by.
     """
     study = adjudication.comparison.study
     record = Readings(study.folder, read_only=True).all()
+    _refuse_other_readers(adjudication, default_readers(record, study.protocol))
     otherwise, model = final_reader(record, study.protocol), automated_reader(record, study.protocol)
     compared = [reader.reader for reader in adjudication.comparison.readers]
     readers = [name for name in compared if name != model]
@@ -158,6 +163,17 @@ def final_study(adjudication: Adjudication, *, workers: int = 1, progress: Progr
         chosen=_whose(finals, record),
         excluded=tuple(sorted(excluded, key=lambda e: e.file)),
     )
+
+
+def _refuse_other_readers(adjudication: Adjudication, counted: Sequence[str]) -> None:
+    """A later reading of one of ``counted`` undoes a decision, here as in measuring: were others compared, these tables
+    and ``measure --reader final`` would tell two stories."""
+    compared = [reader.reader for reader in adjudication.comparison.readers]
+    if set(compared) != set(counted):
+        raise ReadingError(
+            f"The final tables go by the readers {', '.join(map(printable, counted))}, and {', '.join(compared)} were "
+            "compared: leave out --reader, or name the readers in study.toml ([adjudication], readers)."
+        )
 
 
 def _latest(readings: Sequence[Reading], reader: str) -> Reading | None:

@@ -715,6 +715,16 @@ def test_every_photograph_to_decide_is_shown_and_can_be_chosen(tmp_path: Path) -
         assert page.count(f'data-file="photos/P1/D0/{view}.jpg"') == 1
 
 
+def test_final_tables_of_others_than_the_protocols_readers_are_refused(study: Path, tmp_path: Path) -> None:
+    third = {p: DUVAL[p] for p in PATIENTS}
+    import_masks(open_study(study), masks_of(tmp_path / "Lin", third), reader="Lin")
+    two = open_adjudication(study, ("Okafor", "Duval"), seed=SEED)
+    with pytest.raises(ReadingError, match=r"go by the readers Duval, Lin, Okafor, and Okafor, Duval were compared"):
+        final_study(two)
+    (study / "study.toml").write_text(PROTOCOL + 'readers = ["Duval", "Okafor"]\n', encoding="utf-8")
+    assert final_study(open_adjudication(study, ("Okafor", "Duval"))).rows
+
+
 def test_an_outdated_decision_is_not_the_final_reading(study: Path, tmp_path: Path) -> None:
     decided(study)
     # Okafor reads P1 D7 again: still disputed. P6 D0: as Duval reads it, not disputed any more.

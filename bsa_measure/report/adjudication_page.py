@@ -34,7 +34,7 @@ LARGE: Final = 6
 
 _LONG_SIDE: Final = 480
 _SMALL_LONG_SIDE: Final = 320
-_CATEGORIES: Final = ("none", "SJS", "overlap", "TEN")
+_CATEGORIES: Final = {"": "not known", "none": "none", "SJS": "SJS", "overlap": "overlap", "TEN": "TEN"}
 _STATES: Final = {"decided": "decided", "read again": "read again since it was decided", "open": ""}
 
 
@@ -212,7 +212,8 @@ def _calls(visit: DisputedVisit, row: PatientRow) -> str:
     if "call" in visit.why:
         parts.append(f"Calls, not by letter: {', '.join(sorted(row.response))}.")
     if "category" in visit.why:
-        parts.append(f"Categories, not by letter: {', '.join(sorted(row.category, key=_CATEGORIES.index))}.")
+        words = (word for category, word in _CATEGORIES.items() for _ in range(row.category.count(category)))
+        parts.append(f"Categories, not by letter: {', '.join(words)}.")
     return " ".join(parts)
 
 
