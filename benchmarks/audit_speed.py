@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import json
 import os
 import subprocess
 import sys
@@ -26,6 +27,7 @@ import numpy as np
 
 from bsa_measure.readings import NewAct, NewReading, Readings, encode_mask, mask_path
 from bsa_measure.signing import lock, sign
+from bsa_measure.study import open_study
 from bsa_measure.sums import write_sums
 
 VISITS = ("D-1", "D00", "D05", "D07", "D10", "D15")
@@ -78,14 +80,17 @@ def make_study(folder: Path, photos: int, readers: int) -> None:
     record = Readings(folder)
     record.add(readings)
     head = record.head()
-    (results / "provenance.json").write_text(f'{{"record_entries": {head.number}, "record_hash": "{head.hash}"}}')
+    study = open_study(folder)
+    seen = {"record_entries": head.number, "record_hash": head.hash, "tables": dict(study.tables)}
+    (results / "provenance.json").write_text(json.dumps(seen), encoding="utf-8")
     rows = "".join(f"{patient},{visit},{view},photos/{patient}/{visit}/{view}.jpg\n" for patient, visit, view in places)
     (results / "photos.csv").write_text(f"patient,visit,view,file\n{rows}", encoding="utf-8")
     surfaces = "".join(f"{p},{v},surface-{s},0.123456789012\n" for p in patients for v in VISITS for s in range(35))
     (results / "surfaces.csv").write_text(f"patient,visit,surface,detached_fraction\n{surfaces}", encoding="utf-8")
     written += [results / name for name in ("provenance.json", "photos.csv", "surfaces.csv")]
     sums = write_sums(results, written)
-    record.add_acts([NewAct("results", "", "0", "b" * 64, covers_sha256=sums, model_sha256="c" * 64)])
+    act = NewAct("results", "", "0", study.protocol.sha256, covers_sha256=sums, model_sha256="c" * 64)
+    record.add_acts([act])
     for patient in patients[:15]:
         sign(folder, person="A. Weiß", role="adjudicator", meaning="approval", patient=patient)
     lock(folder, person="A. Weiß")

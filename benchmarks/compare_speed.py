@@ -151,7 +151,7 @@ def profiled(folder: Path, photos: int) -> None:
     jobs, _, _ = compare._jobs(study, Readings(folder).all(), READERS, False)
     compare.compare_photo(jobs[0])
     start = time.process_time()
-    with cProfile.Profile() as profile:
+    with cProfile.Profile(time.process_time) as profile:
         for job in jobs[:photos]:
             compare.compare_photo(job)
     spent = (time.process_time() - start) / min(photos, len(jobs))

@@ -2,7 +2,7 @@
 
     python benchmarks/interval_coverage.py study STUDY [STUDY ...] --reader model:classical-v1 [--error-model FILE]
     python benchmarks/interval_coverage.py study STUDY [STUDY ...] --reader model:classical-v1 --folds 5
-    python benchmarks/interval_coverage.py simulated [--patients 80]
+    python benchmarks/interval_coverage.py simulated [--patients 80] [--curve docs/reliability.svg]
 
 ``study``: phantom studies, each measured with this reader's masks, judged with the reader's error model: by default
 the one that comes with the program, which must not have been fitted to these phantoms; with ``--folds``, one fitted
@@ -119,12 +119,9 @@ def tables(judged: Sequence[Judged]) -> list[str]:
         "| probability of response said | patients | mean said | responded |",
         "|---|---|---|---|",
     ]
-    edges = [0.0, 0.05, 0.2, 0.4, 0.6, 0.8, 0.95, 1.0]
-    for low, high in zip(edges, edges[1:], strict=False):
-        inside = [j for j in judged if low <= j.probability < high or (high == 1.0 and j.probability == 1.0)]
-        if inside:
-            said, came = np.mean([j.probability for j in inside]), np.mean([j.response for j in inside])
-            lines.append(f"| {low:g} to {high:g} | {len(inside)} | {said:.2f} | {came:.2f} |")
+    for low, high, inside in classes_of_probability(judged):
+        said, came = np.mean([j.probability for j in inside]), np.mean([j.response for j in inside])
+        lines.append(f"| {low:g} to {high:g} | {len(inside)} | {said:.2f} | {came:.2f} |")
     brier = np.mean([(j.probability - j.response) ** 2 for j in judged])
     usual = np.mean([j.response for j in judged])
     lines += [
@@ -132,6 +129,58 @@ def tables(judged: Sequence[Judged]) -> list[str]:
         f"Brier score {brier:.3f}; always saying the overall share, {usual:.2f}, scores {usual * (1 - usual):.3f}.",
     ]
     return lines
+
+
+def classes_of_probability(judged: Sequence[Judged]) -> list[tuple[float, float, list[Judged]]]:
+    """Those of whom about the same probability of a response was said; classes in which there is somebody."""
+    edges = [0.0, 0.05, 0.2, 0.4, 0.6, 0.8, 0.95, 1.0]
+    classes = [
+        (low, high, [j for j in judged if low <= j.probability < high or (high == 1.0 and j.probability == 1.0)])
+        for low, high in zip(edges, edges[1:], strict=False)
+    ]
+    return [(low, high, inside) for low, high, inside in classes if inside]
+
+
+def reliability_curve(judged: Sequence[Judged]) -> str:
+    """The share of patients who responded against the probability said, as SVG; bars are exact 95 % intervals."""
+    side, left, top = 300, 58, 16
+    ink, grid, dot = "#3d3a36", "#d9d4cd", "#b34a00"
+
+    def x(value: float) -> float:
+        return left + side * value
+
+    def y(value: float) -> float:
+        return top + side * (1 - value)
+
+    parts = [f'<rect width="{left + side + 22}" height="{top + side + 50}" fill="#fff"/>']
+    for tick in (0, 0.2, 0.4, 0.6, 0.8, 1):
+        parts.append(
+            f'<path d="M{x(0)} {y(tick):.1f}h{side}M{x(tick):.1f} {y(0)}v-{side}" stroke="{grid}" stroke-width=".8"/>'
+            f'<text x="{x(0) - 7}" y="{y(tick) + 4:.1f}" text-anchor="end" fill="{ink}">{tick:g}</text>'
+            f'<text x="{x(tick):.1f}" y="{y(0) + 17}" text-anchor="middle" fill="{ink}">{tick:g}</text>'
+        )
+    parts.append(f'<path d="M{x(0)} {y(0)}L{x(1)} {y(1)}" stroke="#0072b2" stroke-width="1.3" stroke-dasharray="6 3"/>')
+    for _, _, inside in classes_of_probability(judged):
+        said, came = float(np.mean([j.probability for j in inside])), sum(j.response for j in inside)
+        low, high = clopper_pearson(came, len(inside))
+        # Numbers of patients stand beside the bars, on the side with room.
+        beside, anchor = (-7, "end") if said > 0.9 else (7, "start")
+        parts.append(
+            f'<path d="M{x(said):.1f} {y(low):.1f}V{y(high):.1f}" stroke="{dot}" stroke-width="1.4"/>'
+            f'<circle cx="{x(said):.1f}" cy="{y(came / len(inside)):.1f}" r="4" fill="{dot}"/>'
+            f'<text x="{x(said) + beside:.1f}" y="{(y(low) + y(high)) / 2 + 4:.1f}" text-anchor="{anchor}" '
+            f'fill="{ink}">{len(inside)}</text>'
+        )
+    parts.append(
+        f'<text x="{x(0.5)}" y="{y(0) + 38}" text-anchor="middle" fill="{ink}">probability of a response that was said'
+        f'</text><text transform="translate(16 {y(0.5)}) rotate(-90)" text-anchor="middle" fill="{ink}">'
+        "share that responded</text>"
+    )
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" role="img" viewBox="0 0 {left + side + 22} {top + side + 50}" '
+        f'width="{left + side + 22}" font-family="system-ui, sans-serif" font-size="12">'
+        f"<title>Reliability of the probability of a response</title>{''.join(parts)}</svg>\n"
+    )
 
 
 def _line(name: str, held: Sequence[bool], widths: Sequence[float], errors: Sequence[float]) -> str:
@@ -320,8 +369,8 @@ def _moved(fraction: float, by: float) -> np.ndarray:
     return from_logit(to_logit(np.array([fraction]), floor) + by, floor)[0]
 
 
-def judge_readers(patients: int) -> list[str]:
-    """The page about readers of known error."""
+def judge_readers(patients: int, curve: Path | None) -> list[str]:
+    """The page about readers of known error; the reliability curve goes to a file of its own."""
     with ProcessPoolExecutor() as pool:
         courses = list(pool.map(true_course, range(1, patients + 1), chunksize=4))
     lines: list[str] = []
@@ -338,6 +387,8 @@ def judge_readers(patients: int) -> list[str]:
         )
         lines += ["", f"### A simulated reader: {reader.name}", "", f"{about}; fitted to {half} patients."]
         lines += tables(judged)
+    if curve is not None:
+        curve.write_text(reliability_curve(together), encoding="utf-8")
     return [*lines, "", "### The simulated readers together", *tables(together)]
 
 
@@ -352,8 +403,9 @@ def main() -> None:
     of_study.add_argument("--folds", type=int, default=0)
     simulated = commands.add_parser("simulated", help="readers of known error")
     simulated.add_argument("--patients", type=int, default=80)
+    simulated.add_argument("--curve", type=Path, help="write the reliability curve here, as SVG")
     wish = parser.parse_args()
-    work: Callable[[], list[str]] = partial(judge_readers, getattr(wish, "patients", 0))
+    work: Callable[[], list[str]] = partial(judge_readers, getattr(wish, "patients", 0), getattr(wish, "curve", None))
     if wish.command == "study":
         work = partial(judge_studies, wish.studies, wish.reader, wish.error_model, wish.folds)
     try:

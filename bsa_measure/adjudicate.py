@@ -23,6 +23,7 @@ from .adjudication import (
     DisputedVisit,
     Labels,
     Worklist,
+    agreed_by,
     consensus,
     worklist,
 )
@@ -36,6 +37,7 @@ from .photo import photo_size, working_size
 from .photo_job import resize_mask
 from .readings import NewReading, Reading, Readings, check_classes, load_mask, refuse_locked, store_mask
 from .results import visit_label
+from .staple import staple
 from .study import open_study
 
 KEY_FILE: Final = "adjudication/key.json"
@@ -280,15 +282,16 @@ def _reading(
         chosen = readings[visit.order[visit.letters.index(letter)]]
         mask, surfaces, parent = chosen.mask_sha256, _surfaces_of(chosen, disputed), chosen.number
         bedside = chosen.bedside_sha256
-    elif decision.choice == CONSENSUS:
+    elif agreed_by(decision.choice):
         if len(readings) < FEWEST_FOR_CONSENSUS:
             raise ReadingError(f"{printable(decision.file)}: a consensus needs three readers, choose A, B or fresh.")
         size = _working_size(adjudication, disputed)
-        agreed = consensus([_at_size(adjudication, reading.mask_sha256, size) for reading in readings])
+        masks = [_at_size(adjudication, reading.mask_sha256, size) for reading in readings]
+        agreed = consensus(masks) if decision.choice == CONSENSUS else staple(masks).labels
         maps = {_surfaces_of(reading, disputed) for reading in readings}
         # Surface maps are no matter of a vote: one that all share is kept, else the automatic split.
         mask, surfaces = store_mask(adjudication.folder, agreed), maps.pop() if len(maps) == 1 else ""
-        reason = f"consensus of readings {', '.join(str(r.number) for r in readings)}: {reason}"
+        reason = f"{agreed_by(decision.choice)}{', '.join(str(r.number) for r in readings)}: {reason}"
     elif decision.choice == FRESH and decision.mask is not None:
         mask = _stored(adjudication, disputed, decision.mask, classes=True)
         if decision.surfaces is not None:
@@ -296,7 +299,7 @@ def _reading(
     else:
         raise ReadingError(
             f"{printable(decision.file)}: {printable(decision.choice)!r} is no choice: write "
-            f"{', '.join(visit.letters)}, consensus, or the file name of a fresh mask."
+            f"{', '.join(visit.letters)}, consensus, staple, or the file name of a fresh mask."
         )
     return NewReading(
         kind="adjudicated",

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from .adjudicate import Adjudication
-from .adjudication import CONSENSUS, FRESH, Decision, DisputedVisit, status
+from .adjudication import CONSENSUS, FRESH, STAPLE, Decision, DisputedVisit, status
 from .errors import BsaMeasureError, ReadingError, StudyError
 from .files import printable, quoted, read_table, table_text, undefuse, write_bytes, write_text
 from .imports import read_mask
@@ -206,7 +206,7 @@ def _visit(visits: Mapping[tuple[str, int], DisputedVisit], row: Mapping[str, st
 
 def _decision(file: str, choice: str, reason: str, folder: Path | None, where: str) -> Decision:
     if not choice.lower().endswith(".png"):
-        return Decision(file, CONSENSUS if choice.lower() == CONSENSUS else choice, reason)
+        return Decision(file, choice.lower() if choice.lower() in (CONSENSUS, STAPLE) else choice, reason)
     if folder is None:
         raise ReadingError(f"{where}: a fresh mask belongs to one photograph, name its file.")
     return Decision(file, FRESH, reason, mask=read_mask(folder / choice))

@@ -33,14 +33,16 @@ from .compare import ComparedPhoto, Comparison, PatientRow, VisitRow
 from .fractions import Areas, pool
 from .protocol import AdjudicationRules
 from .readings import Reading
+from .staple import FEWEST_READERS
 from .tissue import Tissue
 
 Labels = npt.NDArray[np.uint8]
 Why = Literal["call", "category", "difference", "seen"]
 
 CONSENSUS: Final = "consensus"
+STAPLE: Final = "staple"
 FRESH: Final = "fresh"
-FEWEST_FOR_CONSENSUS: Final = 3
+FEWEST_FOR_CONSENSUS: Final = FEWEST_READERS
 _CODE_FIRST: Final = "ghijklmnopqrstuvwxyz"
 
 
@@ -159,7 +161,8 @@ class Decision:
 
     Attributes:
         file: the photograph, as a path inside the study folder.
-        choice: a letter, ``consensus`` (three readers or more) or ``fresh``.
+        choice: a letter, ``consensus`` (the majority of three readers or more), ``staple`` (the other way to make one
+            of three or more: the module of that name) or ``fresh``.
         reason: why; never empty.
         mask: (height, width) uint8 tissue classes of a fresh reading, as large as the upright photograph or as the
             working image.
@@ -353,6 +356,11 @@ def status(disputed: DisputedPhoto) -> str:
     if disputed.decision is not None:
         return "decided"
     return "read again" if disputed.outdated else "open"
+
+
+def agreed_by(choice: str) -> str:
+    """How a reason begins where readers decided together, by ``consensus`` or ``staple``; empty for other choices."""
+    return {CONSENSUS: "consensus of readings ", STAPLE: "consensus by STAPLE of readings "}.get(choice, "")
 
 
 def consensus(masks: Sequence[Labels]) -> Labels:

@@ -23,6 +23,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from .runs import find_runs
 from .tissue import Tissue
 
 OUTLINE_LONG_SIDE: Final = 1024
@@ -104,14 +105,9 @@ def mask_agreement(a: Labels, b: Labels, tolerance_percent: float) -> MaskAgreem
 def confusion(a: Labels, b: Labels) -> npt.NDArray[np.float64]:
     """(5, 5) how many pixels A gives the row's class and B the column's."""
     size = len(Tissue)
-    pairs = a * np.uint8(size) + b
-    total = np.zeros(size * size)
-    # The histogram counts in 32-bit floats, which are exact up to 2^24 = 16.7 million: a few rows at a time.
-    rows = max(1, 16_000_000 // max(a.shape[1], 1))
-    for first in range(0, a.shape[0], rows):
-        block = pairs[first : first + rows]
-        total += cv2.calcHist([block], [0], None, [size * size], [0, size * size]).ravel().astype(np.float64)
-    return total.reshape(size, size)
+    runs = find_runs([a, b])
+    cells = runs.of(a).astype(np.intp) * size + runs.of(b)
+    return np.bincount(cells, runs.lengths, minlength=size * size).reshape(size, size).astype(np.float64)
 
 
 def outline_agreement(a: Mask, b: Mask, tolerance_percent: float) -> tuple[float | None, float | None]:

@@ -68,7 +68,7 @@ def _patient_result(
             for (healed, answer), flat in zip(bounds, flat_calls, strict=True)
         ),
         eligible=eligibility(visits, patient.index_day, protocol.eligibility),
-        category=category(whole.maximum, rule.category),
+        category=category(whole.maximum, rule.category, more_possible=whole.any_detachment_possible or not visits),
         maximum=whole.peak,
         maximum_day=whole.peak_day,
         photos=tuple(photos),

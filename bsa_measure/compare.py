@@ -124,7 +124,8 @@ class VisitRow:
 
 @dataclass(frozen=True)
 class PatientRow:
-    """One patient for each reader: healed percent and the call on the protocol's day, maximum and category."""
+    """One patient for each reader: healed percent and the call on the protocol's day, maximum and category (empty where
+    it is not known)."""
 
     patient: str
     tone: str
@@ -678,10 +679,16 @@ def _categories(
     patients: Sequence[PatientRow],
     rules: AgreementRules,
 ) -> CategoryAgreement:
+    """Agreement on the patients of whom every reader's answer is known."""
+    known = [
+        (patient.patient, chosen)
+        for patient, row in zip(patients, answers, strict=True)
+        if all(chosen := [row[i] for i in readers])
+    ]
     return category_agreement(
-        [[row[i] for i in readers] for row in answers],
+        [chosen for _, chosen in known],
         categories,
-        [patient.patient for patient in patients],
+        [patient for patient, _ in known],
         draws=rules.draws,
         seed=rules.seed,
     )

@@ -19,7 +19,7 @@ from .chart import Chart
 from .errors import MaskError, PhotoError
 from .geometry import Geometry
 from .photo import read_photo
-from .photo_job import ViewAreas, resize_mask, view_areas
+from .photo_job import ViewAreas, areas_of_masks, resize_mask
 from .protocol import View
 from .readings import check_classes, load_mask
 from .skin_tone import typology_angle
@@ -96,10 +96,9 @@ def areas_of_readings(job: CompareJob) -> CompareOutcome:
 def _outcome(job: CompareJob, *, pairs: bool) -> CompareOutcome:
     try:
         labels = [_labels(job, read.mask) for read in job.masks]
-        surfaces = _surface_maps(job, labels)
+        areas = _areas(job, labels)
     except MaskError as error:
         return CompareOutcome(problem=f"{job.file}: {error}")
-    areas = [view_areas(mask, of, job.view, job.chart, job.geometry) for mask, of in zip(labels, surfaces, strict=True)]
     both = combinations(labels, 2) if pairs else ()
     return CompareOutcome(
         # The weight is a picture: it stays in this process.
@@ -129,22 +128,24 @@ def _labels(job: CompareJob, sha256: str) -> Labels:
     return labels if labels.shape == job.size[::-1] else resize_mask(labels, *job.size)
 
 
-def _surface_maps(job: CompareJob, labels: Sequence[Labels]) -> list[Labels]:
-    """The surface map of each reader: drawn by him, or the automatic split of his silhouette. Equal silhouettes, as
-    where both readers have corrected the same model, are split once."""
-    bodies: list[tuple[npt.NDArray[np.bool_], Labels]] = []
-    maps: list[Labels] = []
-    for own, read in zip(labels, job.masks, strict=True):
-        if read.surfaces:
-            maps.append(_drawn_map(job, read.surfaces))
-            continue
-        body = own != Tissue.BACKGROUND
-        split = next((found for other, found in bodies if np.array_equal(body, other)), None)
-        if split is None:
-            split = surface_map(own, job.view, job.chart)
-            bodies.append((body, split))
-        maps.append(split)
-    return maps
+def _areas(job: CompareJob, labels: Sequence[Labels]) -> list[ViewAreas]:
+    """The areas of each reader. Readers of one silhouette and one surface map, as where both have corrected the same
+    model, share what follows from these alone."""
+    shapes: list[tuple[npt.NDArray[np.bool_], str, list[int]]] = []
+    for place, (own, read) in enumerate(zip(labels, job.masks, strict=True)):
+        body = own != int(Tissue.BACKGROUND)
+        for other, surfaces, places in shapes:
+            if surfaces == read.surfaces and np.array_equal(body, other):
+                places.append(place)
+                break
+        else:
+            shapes.append((body, read.surfaces, [place]))
+    found: dict[int, ViewAreas] = {}
+    for _, surfaces, places in shapes:
+        masks = [labels[place] for place in places]
+        split = _drawn_map(job, surfaces) if surfaces else surface_map(masks[0], job.view, job.chart)
+        found |= zip(places, areas_of_masks(masks, split, job.view, job.chart, job.geometry), strict=True)
+    return [found[place] for place in range(len(labels))]
 
 
 def _drawn_map(job: CompareJob, sha256: str) -> Labels:

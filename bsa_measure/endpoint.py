@@ -13,7 +13,7 @@ from .protocol import Eligibility, Endpoint
 from .uncertainty import Interval, Simulated
 
 Answer = Literal["yes", "no", "undetermined"]
-Category = Literal["SJS", "overlap", "TEN", "none"]
+Category = Literal["SJS", "overlap", "TEN", "none", ""]
 
 _ROUNDING = 1e-9  # sums of products in binary miss 90 by a few 1e-14; no photograph resolves this
 
@@ -104,10 +104,17 @@ def _disagreement(healing: Healing, rule: Endpoint) -> tuple[str, ...]:
     return (f"healed and re-epithelialised percent are {apart:.1f} points apart",)
 
 
-def category(maximum: float | None, rule: Literal["1993", "french"]) -> Category:
-    """SJS below 10 % BSA, overlap from 10 to 30, TEN above 30 (Bastuji-Garin 1993); ``french`` puts 30 into TEN."""
+def category(maximum: float | None, rule: Literal["1993", "french"], *, more_possible: bool = False) -> Category:
+    """SJS below 10 % BSA, overlap from 10 to 30, TEN above 30 (Bastuji-Garin 1993); ``french`` puts 30 into TEN.
+
+    Args:
+        maximum: in % BSA.
+        rule: whose limits.
+        more_possible: whether hidden skin could be detached. Without any detachment seen the category is then not known
+            (empty), as the call is ``undetermined``; else there is ``none``.
+    """
     if not maximum:
-        return "none"
+        return "" if more_possible else "none"
     if maximum < 10 - _ROUNDING:
         return "SJS"
     ten = maximum >= 30 - _ROUNDING if rule == "french" else maximum > 30 + _ROUNDING

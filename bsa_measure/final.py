@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Final
 
 from .adjudicate import Adjudication
-from .adjudication import DisputedVisit
+from .adjudication import CONSENSUS, STAPLE, DisputedVisit, agreed_by
 from .batch import run
 from .compare import Excluded, Progress, photo_sizes, reader_results, working_job
 from .compare_photos import CompareJob, areas_of_readings
 from .endpoint import Call
-from .files import table_text, write_text
-from .final_readings import automated_reader, final_reader, final_reading, newest_decision
+from .errors import ReadingError
+from .files import printable, table_text, write_text
+from .final_readings import automated_reader, default_readers, final_reader, final_reading, newest_decision
 from .photo_job import ViewAreas
 from .readings import Reading, Readings
 from .results import PatientResult, StudyResults, visit_label
@@ -86,7 +87,8 @@ class FinalStudy:
         adjudication: as opened.
         columns: final, automated (where a model has read), then each reader.
         rows: by patient and day: every visit, and every day of the protocol.
-        chosen: whose reading was chosen how often; ``consensus`` and ``fresh reading`` where nobody's.
+        chosen: whose reading was chosen how often; ``consensus``, ``consensus by STAPLE`` and ``fresh reading`` where
+            nobody's.
         excluded: photographs without a final reading, and why.
     """
 
@@ -104,9 +106,13 @@ def final_study(adjudication: Adjudication, *, workers: int = 1, progress: Progr
         adjudication: as opened or refreshed.
         workers: number of processes.
         progress: called after every photograph.
+
+    Raises:
+        ReadingError: the readers compared are not those whom ``measure --reader final`` goes by.
     """
     study = adjudication.comparison.study
     record = Readings(study.folder, read_only=True).all()
+    _refuse_other_readers(adjudication, default_readers(record, study.protocol))
     otherwise, model = final_reader(record, study.protocol), automated_reader(record, study.protocol)
     compared = [reader.reader for reader in adjudication.comparison.readers]
     readers = [name for name in compared if name != model]
@@ -159,6 +165,17 @@ def final_study(adjudication: Adjudication, *, workers: int = 1, progress: Progr
     )
 
 
+def _refuse_other_readers(adjudication: Adjudication, counted: Sequence[str]) -> None:
+    """A later reading of one of ``counted`` undoes a decision, here as in measuring: were others compared, these tables
+    and ``measure --reader final`` would tell two stories."""
+    compared = [reader.reader for reader in adjudication.comparison.readers]
+    if set(compared) != set(counted):
+        raise ReadingError(
+            f"The final tables go by the readers {', '.join(map(printable, counted))}, and {', '.join(compared)} were "
+            "compared: leave out --reader, or name the readers in study.toml ([adjudication], readers)."
+        )
+
+
 def _latest(readings: Sequence[Reading], reader: str) -> Reading | None:
     return next((r for r in reversed(readings) if r.reader == reader and r.kind != "adjudicated"), None)
 
@@ -168,9 +185,15 @@ def _whose(finals: Iterable[tuple[PhotoFile, Reading]], record: Sequence[Reading
     counts: Counter[str] = Counter()
     for _, reading in finals:
         if reading.kind == "adjudicated":
-            fresh = "consensus" if reading.reason.startswith("consensus of readings ") else "fresh reading"
-            counts[fresh if reading.parent is None else author.get(reading.parent, "")] += 1
+            counts[_made_by(reading) if reading.parent is None else author.get(reading.parent, "")] += 1
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+
+def _made_by(reading: Reading) -> str:
+    """How a decision came about that is nobody's reading."""
+    names = {CONSENSUS: "consensus", STAPLE: "consensus by STAPLE"}
+    together = (name for choice, name in names.items() if reading.reason.startswith(agreed_by(choice)))
+    return next(together, "fresh reading")
 
 
 def _rows(

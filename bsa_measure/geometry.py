@@ -20,7 +20,7 @@ Where the outline cannot be trusted, the surface counts flat and is flagged with
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
@@ -63,6 +63,7 @@ _PIXELS_FOR_DOUBT = 8000  # of a surface that are looked at when its outline is 
 OUTLINE_DOUBT: Final = 0.02
 """How wrong the width of a part may be, as a share of it: an outline drawn with care, at the working size."""
 
+_DOUBTED: Final = (int(Tissue.DETACHED), int(Tissue.REEPITHELIALISED))
 _BACKGROUND, _SURFACE, _OTHER_HALF, _ELSEWHERE, _FRAME = 0, 1, 2, 3, 4
 
 FLAG_CUT = "outline cut by the frame"
@@ -164,17 +165,29 @@ def area_weight(
         chart: numbers the surfaces.
         geometry: ``flat``: every pixel counts alike. ``silhouette``: as above.
     """
+    return area_weights([labels], surfaces, view, chart, geometry)[0]
+
+
+def area_weights(
+    masks: Sequence[npt.NDArray[np.uint8]],
+    surfaces: SurfaceMap,
+    view: View,
+    chart: Chart,
+    geometry: Geometry,
+) -> list[AreaWeight]:
+    """As :func:`area_weight` for several masks (height, width) of one silhouette, at about the price of one: they have
+    the same weight and the same flags, and each its own doubt."""
     if geometry == "flat" or not view.surfaces:
-        return AreaWeight(None, {})
-    height, width = labels.shape
+        return [AreaWeight(None, {}) for _ in masks]
+    height, width = surfaces.shape
     scale = min(1.0, _LONG_SIDE / max(height, width))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    classes = cv2.resize(labels, size, interpolation=cv2.INTER_NEAREST_EXACT)
+    reduced = [cv2.resize(labels, size, interpolation=cv2.INTER_NEAREST_EXACT) for labels in masks]
     numbers = cv2.resize(surfaces, size, interpolation=cv2.INTER_NEAREST_EXACT)
-    body = without_holes(classes != Tissue.BACKGROUND)
+    body = without_holes(reduced[0] != int(Tissue.BACKGROUND))
     weight = np.ones(body.shape, np.float32)
     flags: dict[str, str] = {}
-    doubt: dict[str, Doubt] = {}
+    doubts: list[dict[str, Doubt]] = [{} for _ in masks]
     for surface in view.surfaces:
         own = body & (numbers == surface_number(surface, chart))
         count = int(np.count_nonzero(own))
@@ -189,11 +202,15 @@ def area_weight(
         if flag not in _FLAT:
             weight[own] = skin_per_pixel(chords, profile)
         some = _spread_over(own)
-        doubt[surface] = outline_doubt(classes[own][some], weight[own][some], chords.some(some), profile, flag)
+        classes = [labels[own][some] for labels in reduced]
+        found = outline_doubts(classes, weight[own][some], chords.some(some), profile, flag)
+        for doubt, each in zip(doubts, found, strict=True):
+            doubt[surface] = each
     known = np.where(body, weight, np.float32(0))
     # What lies beside the silhouette must not thin the weight at its edge.
     filled = np.where(body, weight, np.maximum(cv2.dilate(known, np.ones((5, 5), np.uint8)), np.float32(1)))
-    return AreaWeight(cv2.resize(filled, (width, height), interpolation=cv2.INTER_LINEAR), flags, doubt)
+    full = cv2.resize(filled, (width, height), interpolation=cv2.INTER_LINEAR)
+    return [AreaWeight(full, flags, doubt) for doubt in doubts]
 
 
 def _distrust(chords: Chords) -> str:
@@ -231,22 +248,35 @@ def outline_doubt(
         profile: of the surface.
         flag: as in :class:`AreaWeight`.
     """
-    if not ((classes == Tissue.DETACHED) | (classes == Tissue.REEPITHELIALISED)).any():
-        return Doubt()
+    return outline_doubts([classes], weight, chords, profile, flag)[0]
+
+
+def outline_doubts(
+    masks: Sequence[npt.NDArray[np.uint8]], weight: Image, chords: Chords, profile: Profile | None, flag: str = ""
+) -> list[Doubt]:
+    """As :func:`outline_doubt` for several readers' classes, each (N,), of the same pixels."""
+    doubted = [bool(np.isin(classes, _DOUBTED).any()) for classes in masks]
+    if not any(doubted):
+        return [Doubt() for _ in masks]
     half = OUTLINE_DOUBT / 2
     weights = [weight]
     if flag not in _FLAT:
         ways = ((half, half), (-half, -half), (half, -half), (-half, half))
         weights += [skin_per_pixel(chords.moved(*way), profile) for way in ways]
     if flag:
-        weights += [np.ones(len(classes), np.float32), skin_per_pixel(chords, profile)]
-    seen = (classes != Tissue.BACKGROUND) & (classes != Tissue.NOT_ASSESSABLE)
+        weights += [np.ones(len(weight), np.float32), skin_per_pixel(chords, profile)]
+    return [_doubt(classes, weights) if any_ else Doubt() for classes, any_ in zip(masks, doubted, strict=True)]
+
+
+def _doubt(classes: npt.NDArray[np.uint8], weights: Sequence[Image]) -> Doubt:
+    """How far the fractions lie from those of the first weight under the others."""
+    sums = [np.bincount(classes, each, minlength=len(Tissue)) for each in weights]
 
     def span(tissue: Tissue) -> tuple[float, float]:
         fractions = []
-        for each in weights:
-            whole = float(each[seen].sum(dtype=np.float64))
-            fractions.append(float(each[classes == tissue].sum(dtype=np.float64)) / whole if whole > 0 else 0.0)
+        for areas in sums:
+            whole = float(areas[Tissue.INTACT] + areas[Tissue.DETACHED] + areas[Tissue.REEPITHELIALISED])
+            fractions.append(float(areas[tissue]) / whole if whole > 0 else 0.0)
         return min(fractions) - fractions[0], max(fractions) - fractions[0]
 
     return Doubt(span(Tissue.DETACHED), span(Tissue.REEPITHELIALISED))
@@ -379,7 +409,7 @@ def _ends_inside(upright: npt.NDArray[np.uint8], first: int, last: int) -> bool:
 
 def _upright(part: Mask) -> tuple[Floats, tuple[int, int]]:
     """Affine map (2, 3) that turns the part's axis upright, and the (width, height) that hold it with a margin."""
-    moments = cv2.moments(part.astype(np.uint8), binaryImage=True)
+    moments = cv2.moments(part.view(np.uint8))
     difference, mixed = moments["mu20"] - moments["mu02"], 2 * moments["mu11"]
     total, spread = moments["mu20"] + moments["mu02"], math.hypot(difference, mixed)
     elongated = total + spread >= _ELONGATED**2 * (total - spread)

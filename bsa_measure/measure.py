@@ -212,7 +212,7 @@ def plan(
         else:
             choice = _choose(usable, study.protocol, model, reader)
         if lock is not None and choice is not None and choice.reading is None:
-            choice = _choose_held(usable, choice.reader, others=reader is None)
+            choice = _choose_held(usable, study.protocol, choice.reader, asked=reader is not None)
             if choice is None:
                 scope = scope_title(photo.patient, photo.visit)
                 problem = (
@@ -310,10 +310,14 @@ def _choose(readings: Sequence[Reading], protocol: Protocol, model: Model, reade
     return None
 
 
-def _choose_held(readings: Sequence[Reading], model_reader: str, *, others: bool) -> Choice | None:
-    """In what is locked: the model's latest reading in whatever version, or else (``others``) the latest of anybody."""
-    otherwise = readings[-1] if readings and others else None
-    latest = next((r for r in reversed(readings) if r.reader == model_reader), otherwise)
+def _choose_held(readings: Sequence[Reading], protocol: Protocol, model_reader: str, *, asked: bool) -> Choice | None:
+    """In what is locked: the model's latest reading in whatever version. Where nobody was ``asked`` for by name,
+    another model's or a person's otherwise, of the first kind in the protocol's order that there is; a kind that the
+    protocol leaves out does not count."""
+    own = next((r for r in reversed(readings) if r.reader == model_reader), None)
+    kinds = () if asked else protocol.measure.readings
+    of_kind = (r for kind in kinds for r in reversed(readings) if r.kind == kind)
+    latest = own or next(of_kind, None)
     return Choice(latest.reader, latest, held=True) if latest else None
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import getpass
 import hashlib
-import io
 import json
 import math
 import os
@@ -27,13 +26,14 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final, Literal, TypeVar
 from urllib.parse import quote
 
-import cv2
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from .errors import LockedError, MaskError, ReadingError, StudyError
 from .files import printable, sync_folder, write_bytes
+from .mask_png import decode_mask as decode_mask
+from .mask_png import decode_own
+from .mask_png import encode_mask as encode_mask
 from .record_schema import FIRST_PREVIOUS, columns_of, expected_schema, prepare, schema, version_of
 from .tissue import Tissue
 
@@ -586,7 +586,9 @@ def load_mask(folder: Path, sha256: str) -> LabelArray:
     Raises:
         MaskError: missing, or not as it was stored.
     """
-    return decode_mask(_mask_bytes(folder, sha256), f"the mask {sha256[:12]}…")
+    data = _mask_bytes(folder, sha256)
+    labels = decode_own(data)
+    return decode_mask(data, f"the mask {sha256[:12]}…") if labels is None else labels
 
 
 def _mask_bytes(folder: Path, sha256: str) -> bytes:
@@ -599,35 +601,6 @@ def _mask_bytes(folder: Path, sha256: str) -> bytes:
     if hashlib.sha256(data).hexdigest() != sha256:
         raise MaskError(f"the mask {sha256[:12]}… is not as it was stored: restore the study from its backup.")
     return data
-
-
-def encode_mask(labels: LabelArray) -> bytes:
-    """A label image as a grey 8-bit PNG; the pixel value is the class."""
-    # OpenCV's own settings, for long runs of equal bytes: smaller for masks than a higher compression, in a third of
-    # the time.
-    done, data = cv2.imencode(".png", np.ascontiguousarray(labels, np.uint8))
-    if not done:
-        raise MaskError("the mask cannot be stored as PNG.")
-    return bytes(data)
-
-
-def decode_mask(data: bytes, name: str) -> LabelArray:
-    """The pixels of a grey or palette 8-bit PNG, whatever its palette shows.
-
-    Raises:
-        MaskError: not such a PNG.
-    """
-    try:
-        with Image.open(io.BytesIO(data), formats=("PNG",)) as image:
-            if image.mode not in ("L", "P", "1"):
-                raise MaskError(f"{name} is a colour or 16-bit picture: export it as grey, 8 bits, one class a pixel.")
-            if image.width * image.height > 250_000_000:
-                raise MaskError(f"{name} is far larger than any photograph: make it again from its photograph.")
-            return np.array(image, np.uint8)
-    except MaskError:
-        raise
-    except Exception as error:  # Pillow reports damage as OSError, SyntaxError, ValueError, ...
-        raise MaskError(f"{name} is not a PNG that can be read: export it again as an 8-bit PNG.") from error
 
 
 def check_classes(labels: LabelArray, name: str) -> None:

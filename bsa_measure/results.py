@@ -86,7 +86,7 @@ class PatientResult:
         missing_views: study day to the planned views without a usable photograph, for planned and present visits
             (surfaces declared uninvolved do not count as missing).
         calls: a pair for every reported study day of the protocol.
-        eligible, category: for the whole course.
+        eligible, category: for the whole course; the category is empty where it is not known.
         maximum: largest % BSA of all visits; None when there is none.
         maximum_day: its study day.
         photos: in the order of visits and of the protocol's views.

@@ -11,6 +11,7 @@ import hashlib
 import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -181,14 +182,17 @@ def read_rows(texts: Mapping[str, str]) -> PatientRows:
     """The rows of the results tables by patient.
 
     Args:
-        texts: file name to the text of every table; those that are no results table are left out.
+        texts: file name to the text of every table; those that are no results table are left out. A table that
+            somebody has broken is read up to the break: what follows is not there.
     """
     found: dict[str, dict[str, list[dict[str, str]]]] = {}
     for name in (*VISIT_TABLES, *PATIENT_TABLES):
         if name in texts:
             by_patient = found.setdefault(name, {})
-            for row in csv.DictReader(io.StringIO(texts[name])):
-                by_patient.setdefault(undefuse(row.get("patient") or ""), []).append(row)
+            # e.g. a stray carriage return, or a quotation mark that nothing closes
+            with suppress(csv.Error):
+                for row in csv.DictReader(io.StringIO(texts[name])):
+                    by_patient.setdefault(undefuse(row.get("patient") or ""), []).append(row)
     return found
 
 

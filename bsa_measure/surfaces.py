@@ -119,7 +119,8 @@ def _beyond(line: _Line, cut: float) -> npt.NDArray[np.bool_]:
     near = np.clip(about[:, None] + np.arange(-2, 3), 0, width - 1)
     there = (rising[near] + line.down[:, None] - line.first) / line.length >= cut
     bound = np.where(there.any(axis=1), near[np.arange(len(near)), there.argmax(axis=1)], near[:, -1] + 1)
-    beyond = np.arange(width, dtype=np.int32)[None, :] >= bound.astype(np.int32)[:, None]
+    kind = np.min_scalar_type(width)  # few bytes a pixel are compared quickly
+    beyond = np.arange(width, dtype=kind)[None, :] >= bound.astype(kind)[:, None]
     return beyond if step > 0 else np.ascontiguousarray(beyond[:, ::-1])
 
 
@@ -139,7 +140,7 @@ def position_along(body: npt.NDArray[np.bool_], split: str) -> Floats:
 
 def _axis(body: npt.NDArray[np.bool_]) -> tuple[float, float]:
     """Direction of the limb, pointing down the photograph: its main axis when it has one, else straight down."""
-    moments = cv2.moments(body.view(np.uint8), binaryImage=True)
+    moments = cv2.moments(body.view(np.uint8))
     covariance = np.array([[moments["mu20"], moments["mu11"]], [moments["mu11"], moments["mu02"]]])
     spread, axes = np.linalg.eigh(covariance / max(moments["m00"], 1.0))
     dx, dy = (float(component) for component in axes[:, 1])

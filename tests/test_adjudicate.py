@@ -42,6 +42,7 @@ from bsa_measure.imports import import_masks
 from bsa_measure.measure import measure
 from bsa_measure.protocol import AdjudicationRules
 from bsa_measure.readings import NewAct, NewReading, Readings, load_mask, store_mask
+from bsa_measure.staple import staple
 from bsa_measure.study import open_study
 
 PATIENTS = [f"P{i}" for i in range(1, 7)]
@@ -335,9 +336,13 @@ def test_a_decision_falls_when_a_reader_reads_again(study: Path, tmp_path: Path)
 @pytest.mark.parametrize(
     ("row", "sentence"),
     [
-        ("P1,D7,{file},{code},C,x", "'C' is no choice: write A, B, consensus, or the file name of a fresh mask"),
+        (
+            "P1,D7,{file},{code},C,x",
+            "'C' is no choice: write A, B, consensus, staple, or the file name of a fresh",
+        ),
         ("P1,D7,{file},{code},A,", "needs a reason"),
         ("P1,D7,{file},{code},consensus,x", "a consensus needs three readers"),
+        ("P1,D7,{file},{code},STAPLE,x", "a consensus needs three readers"),
         ("P1,D7,photos/P1/D7/trunk-posterior.jpg,{code},A,x", "no disputed photograph of this visit"),
         ("P2,D7,{file},{code},A,x", "P2 D7 is not on the worklist"),
         ("P1,soon,{file},{code},A,x", "P1 soon is not on the worklist"),
@@ -425,7 +430,31 @@ def test_three_readers_may_decide_by_consensus(study: Path, tmp_path: Path) -> N
     assert re.match(r"consensus of readings \d+, \d+, \d+: two of three", report.recorded[0].reason)
     page = (write_worklist(found) / "adjudicate.html").read_text(encoding="utf-8")
     assert 'value="consensus"' in page
+    assert 'value="staple"' in page
     assert 'value="C"' in page
+
+
+def test_three_readers_may_decide_by_staple_from_the_command_line(study: Path, tmp_path: Path) -> None:
+    third = {p: DUVAL[p] for p in PATIENTS} | {"P3": ((160, 30), (60, 0))}
+    import_masks(open_study(study), masks_of(tmp_path / "Lin", third), reader="Lin")
+    found = open_adjudication(study, seed=SEED)
+    visit = next(v for v in found.worklist.visits if v.patient == "P3")
+    chest = visit.photos[0]
+    table = tmp_path / "decisions.csv"
+    header = "patient,visit,file,code,choice,reason"
+    table.write_text(f"{header}\nP3,D{visit.day},{chest.file},{visit.code},Staple,weighed\n", encoding="utf-8")
+    done = CliRunner().invoke(
+        app, ["adjudicate", str(study), "--decisions", str(table), "--adjudicator", "Marin", "--workers", "1"]
+    )
+    assert "1 recorded, 0 unchanged, 0 refused" in done.output, done.output
+    made = Readings(study).all()[-1]
+    assert (made.kind, made.reader, made.parent) == ("adjudicated", "Marin", None)
+    numbers = ", ".join(str(reading.number) for reading in chest.compared.readings)
+    assert made.reason == f"consensus by STAPLE of readings {numbers}: weighed"
+    masks = [load_mask(study, reading.mask_sha256) for reading in chest.compared.readings]
+    np.testing.assert_array_equal(load_mask(study, made.mask_sha256), staple(masks).labels)
+    CliRunner().invoke(app, ["adjudicate", str(study), "--final", "--workers", "1"])
+    assert "consensus by STAPLE" in (study / "results" / "final" / "final.html").read_text(encoding="utf-8")
 
 
 # The page
@@ -684,6 +713,16 @@ def test_every_photograph_to_decide_is_shown_and_can_be_chosen(tmp_path: Path) -
     assert page.count("data:image/jpeg;base64,") == 4 * len(views)
     for view in views:
         assert page.count(f'data-file="photos/P1/D0/{view}.jpg"') == 1
+
+
+def test_final_tables_of_others_than_the_protocols_readers_are_refused(study: Path, tmp_path: Path) -> None:
+    third = {p: DUVAL[p] for p in PATIENTS}
+    import_masks(open_study(study), masks_of(tmp_path / "Lin", third), reader="Lin")
+    two = open_adjudication(study, ("Okafor", "Duval"), seed=SEED)
+    with pytest.raises(ReadingError, match=r"go by the readers Duval, Lin, Okafor, and Okafor, Duval were compared"):
+        final_study(two)
+    (study / "study.toml").write_text(PROTOCOL + 'readers = ["Duval", "Okafor"]\n', encoding="utf-8")
+    assert final_study(open_adjudication(study, ("Okafor", "Duval"))).rows
 
 
 def test_an_outdated_decision_is_not_the_final_reading(study: Path, tmp_path: Path) -> None:

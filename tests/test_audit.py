@@ -8,6 +8,7 @@ import io
 import json
 import shutil
 import sqlite3
+import sys
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -212,6 +213,19 @@ def test_in_what_is_locked_nobody_stands_in_for_the_reader_who_was_asked_for(stu
     assert "has no reading that can be used, and P1" in photos[0].problems[0]
 
 
+def test_in_what_is_locked_no_reading_counts_that_the_protocol_leaves_out(study: Path) -> None:
+    unlock(study, person="C. Lind", reason="a second reading", patient="P1")
+    Readings(study).add([replace(correction(study), reader="Marin")])  # the latest of all
+    lock(study, person="C. Lind", patient="P1")
+    readers = {}
+    for order in ('["model"]', '["model", "adjudicated"]', '["adjudicated", "model"]'):
+        protocol = f'[measure]\nmodel = "phantom-v1"\nreadings = {order}'  # a model that has not read
+        (study / "study.toml").write_text(protocol, encoding="utf-8")
+        photos = measure(study).patients[0].photos
+        readers[order] = next(p.reader for p in photos if (p.visit, p.view) == ("D07", "trunk-anterior"))
+    assert list(readers.values()) == ["model:classical-v1", "model:classical-v1", "Marin"]
+
+
 def test_a_lock_holds_a_photograph_that_is_moved_away_and_back(study: Path) -> None:
     read = Readings(study).entries()
     for place in ({"visit": "D21"}, {"patient": "P2"}):
@@ -345,6 +359,17 @@ def test_results_without_their_list_are_not_believed(study: Path, kept: str) -> 
     assert "results/SHA256SUMS is not what entry 7 says it was" in "\n".join(faults(study))
 
 
+@pytest.mark.parametrize("break_", ["\r", '"', "\x00"])
+def test_a_table_that_is_no_table_any_more_gets_sentences(study: Path, break_: str) -> None:
+    table = study / "results" / "visits.csv"
+    text = table.read_text(encoding="utf-8")
+    middle = text.index("P1,") + 4
+    table.write_bytes((text[:middle] + break_ + text[middle + 1 :]).encode())
+    said = "\n".join(faults(study))
+    assert "results/visits.csv is not as measure wrote it" in said
+    assert "since then: visits.csv" in said
+
+
 def test_something_signed_that_no_entry_names_is_mentioned(study: Path) -> None:
     cut_off(study, 7)  # before the signature; the lock keeps rows of its own
     found = audit_study(study)
@@ -450,6 +475,8 @@ def test_a_changed_byte_is_noticed_wherever_it_says_something(study: Path) -> No
 @pytest.mark.slow
 def test_thousands_of_changed_bytes_are_noticed(study: Path) -> None:
     counts = tamper(study, 2500, seed=2)
+    for part, (tries, noticed) in counts.items():
+        sys.stdout.write(f"{part}: {tries} single bytes changed, {noticed} noticed\n")  # shown by pytest -rP
     for part in ("masks", "results", "signed"):
         assert counts[part] == (2500, 2500)
 

@@ -176,6 +176,8 @@ def test_the_registry_wording_counts_covered_skin() -> None:
 def test_categories(maximum: float | None, printed: str, french: str) -> None:
     assert category(maximum, "1993") == printed
     assert category(maximum, "french") == french
+    hidden = category(maximum, "1993", more_possible=True)
+    assert hidden == (printed if printed != "none" else ""), "what was not seen is not known, what was seen is"
 
 
 def test_eligibility_looks_at_the_first_ten_days_of_disease() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import io
 import multiprocessing
 import shutil
@@ -10,6 +11,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from drawing import limb_mask, write_study
@@ -17,6 +19,7 @@ from PIL import Image
 
 from bsa_measure.errors import LockedError, MaskError, ReadingError, StudyError
 from bsa_measure.files import held
+from bsa_measure.mask_png import decode_own
 from bsa_measure.readings import (
     NewAct,
     NewReading,
@@ -406,6 +409,32 @@ def test_masks_are_named_after_their_bytes_and_kept_once(tmp_path: Path) -> None
     assert first == second
     assert np.array_equal(load_mask(tmp_path, first), labels)
     assert len(list((tmp_path / "masks").rglob("*.png"))) == 1
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 7), (9, 1), (260, 400)])
+def test_a_mask_is_read_as_any_reader_of_png_reads_it(tmp_path: Path, shape: tuple[int, int]) -> None:
+    labels = np.random.default_rng(shape[1]).integers(0, 5, shape, np.uint8)
+    data = encode_mask(labels)
+    with Image.open(io.BytesIO(data)) as image:
+        assert image.mode == "L"
+        assert np.array_equal(np.array(image), labels)
+    assert np.array_equal(decode_own(data), labels)
+    assert np.array_equal(load_mask(tmp_path, store_mask(tmp_path, labels)), labels)
+
+
+def test_a_mask_that_another_program_or_version_wrote_is_read_alike(tmp_path: Path) -> None:
+    labels = limb_mask({(0, 100): 1, (100, 200): 4})
+    buffer = io.BytesIO()
+    Image.fromarray(labels).save(buffer, "PNG", optimize=True)
+    older = bytes(cv2.imencode(".png", labels)[1])  # as version 0.1 wrote them
+    for data in (buffer.getvalue(), older):
+        sha256 = hashlib.sha256(data).hexdigest()
+        path = mask_path(tmp_path, sha256)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+        assert np.array_equal(load_mask(tmp_path, sha256), labels)
+    assert decode_own(older) is None, "differences from pixel to pixel are for Pillow"
+    assert decode_own(encode_mask(labels)[:-30]) is None
 
 
 def test_the_class_number_is_read_whatever_the_palette_shows() -> None:

@@ -14,7 +14,7 @@ from typing import Final
 
 from .. import __version__
 from ..adjudicate import Adjudication
-from ..adjudication import FEWEST_FOR_CONSENSUS, DisputedPhoto, DisputedVisit, status
+from ..adjudication import CONSENSUS, FEWEST_FOR_CONSENSUS, STAPLE, DisputedPhoto, DisputedVisit, status
 from ..batch import run
 from ..compare import Comparison, PatientRow
 from ..errors import MaskError, PhotoError
@@ -34,7 +34,7 @@ LARGE: Final = 6
 
 _LONG_SIDE: Final = 480
 _SMALL_LONG_SIDE: Final = 320
-_CATEGORIES: Final = ("none", "SJS", "overlap", "TEN")
+_CATEGORIES: Final = {"": "not known", "none": "none", "SJS": "SJS", "overlap": "overlap", "TEN": "TEN"}
 _STATES: Final = {"decided": "decided", "read again": "read again since it was decided", "open": ""}
 
 
@@ -164,7 +164,7 @@ def _visit_card(
     pictures: Mapping[str, tuple[bytes, ...]],
 ) -> VisitCard:
     cards = [_photo_card(visit, disputed, comparison, pictures) for disputed in visit.photos]
-    consensus = ["consensus"] if len(visit.letters) >= FEWEST_FOR_CONSENSUS else []
+    consensus = [CONSENSUS, STAPLE] if len(visit.letters) >= FEWEST_FOR_CONSENSUS else []
     return VisitCard(
         anchor=f"visit-{number}",
         title=f"{visit.patient} {day_label(visit.day)}",
@@ -212,7 +212,8 @@ def _calls(visit: DisputedVisit, row: PatientRow) -> str:
     if "call" in visit.why:
         parts.append(f"Calls, not by letter: {', '.join(sorted(row.response))}.")
     if "category" in visit.why:
-        parts.append(f"Categories, not by letter: {', '.join(sorted(row.category, key=_CATEGORIES.index))}.")
+        words = (word for category, word in _CATEGORIES.items() for _ in range(row.category.count(category)))
+        parts.append(f"Categories, not by letter: {', '.join(words)}.")
     return " ".join(parts)
 
 

@@ -312,8 +312,8 @@ def samples(comparison: Comparison) -> list[tuple[str, str]]:
         ("Skin tone, patients", ", ".join(f"{name} {tones[name]}" for name in (*TONES, "not known") if tones[name])),
     ]
     for i, reader in enumerate(comparison.readers):
-        categories = Counter(row.category[i] for row in patients)
-        listed = ", ".join(f"{name} {categories[name]}" for name in CATEGORIES if categories[name])
+        categories = Counter(row.category[i] or "not known" for row in patients)
+        listed = ", ".join(f"{name} {categories[name]}" for name in (*CATEGORIES, "not known") if categories[name])
         rows.append((f"Category, {reader.label}", listed))
     for i, reader in enumerate(comparison.readers):
         calls = Counter(row.response[i] for row in patients)

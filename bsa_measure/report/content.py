@@ -228,7 +228,7 @@ def _patient_card(
         verdicts=verdicts,
         maximum=percent(result.maximum, 10, 30),
         maximum_day=day_label(result.maximum_day) if result.maximum_day is not None else "",
-        category="no detachment" if result.category == "none" else result.category,
+        category={"none": "no detachment", "": "not known: skin is hidden"}.get(result.category, result.category),
         eligible=result.eligible.answer,
         eligible_reason=result.eligible.reason,
         to_do=_to_do(result, photos, verdict, rule),
