@@ -29,7 +29,7 @@ from bsa_measure.batch import default_workers
 from bsa_measure.evaluation_files import photo_tables
 from bsa_measure.evaluation_photos import figures, judge_photos
 from bsa_measure.files import write_bytes, write_text
-from bsa_measure.network import NetworkModel
+from bsa_measure.network import NetworkModel, network_image
 from bsa_measure.photo import read_photo
 from bsa_measure.protocol import Protocol
 from bsa_measure.segment import load_model, segment
@@ -47,7 +47,8 @@ class Photographs(CalibrationDataReader):
     @staticmethod
     def _inputs(model: NetworkModel, chosen: list[Example]) -> Iterator[dict[str, Any]]:
         for example in chosen:
-            yield {"image": model.image(read_photo(example.photo, long_side=LONG_SIDE).pixels)}
+            pixels = read_photo(example.photo, long_side=LONG_SIDE).pixels
+            yield {"image": network_image(pixels, model.started[1])}
 
     def get_next(self) -> dict[str, Any] | None:  # type: ignore[override]
         return next(self.inputs, None)
@@ -103,7 +104,7 @@ def differences(a: NetworkModel, b: NetworkModel, chosen: list[Example]) -> dict
     ratios, changed, on_body = [], [], []
     for example in chosen:
         pixels = read_photo(example.photo, long_side=LONG_SIDE).pixels
-        image = a.image(pixels)
+        image = network_image(pixels, a.started[1])
         spent = []
         for model in (a, b):
             model.started[0].run(["logits"], {"image": image})

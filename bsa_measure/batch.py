@@ -53,9 +53,12 @@ def run(
             try:
                 for future in as_completed(futures):
                     yield futures.pop(future), future.result()
-            finally:
+            except BrokenExecutor:
+                raise  # a broken pool ends what is open itself, and stumbles over a future cancelled meanwhile
+            except BaseException:
                 for future in futures:
                     future.cancel()
+                raise
     except BrokenExecutor as error:
         raise StudyError(
             "A worker process was ended from outside, most likely for want of memory: run again with --workers 1."

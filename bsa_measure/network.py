@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import ModelError
+from .photo import reduced
 from .tissue import Tissue
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ class NetworkModel:
         """
         session, made = self.started
         width, height = network_size(pixels.shape[1], pixels.shape[0], made)
-        image = self.image(pixels)
+        image = network_image(pixels, made)
         try:
             logits = session.run(["logits"], {"image": image})[0]
         except Exception as error:  # ONNX Runtime's errors have no common type of their own
@@ -114,14 +115,6 @@ class NetworkModel:
             raise self._not_run(f"its answer has the shape {logits.shape}")
         # Sides are even, so half of each is whole.
         return softmax(logits[0, :, : height // step, : width // step], made.temperature)
-
-    def image(self, pixels: Pixels) -> Floats:
-        """What the network is given of a (height, width, 3) uint8 photograph: (1, 3, H, W), reduced and padded."""
-        size = network_size(pixels.shape[1], pixels.shape[0], self.started[1])
-        small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
-        below, beside = -size[1] % MULTIPLE, -size[0] % MULTIPLE
-        padded = cv2.copyMakeBorder(small, 0, below, 0, beside, cv2.BORDER_REPLICATE)
-        return np.asarray(cv2.dnn.blobFromImage(padded, scalefactor=1 / 127.5, mean=(127.5, 127.5, 127.5)), np.float32)
 
     @cached_property
     def started(self) -> tuple[Any, Made]:
@@ -160,6 +153,15 @@ def network_size(width: int, height: int, made: Made) -> tuple[int, int]:
     """(width, height) at which the network sees a photograph of that size: even numbers, the same proportions."""
     scale = min(made.long_side / max(width, height), made.most_enlarged)
     return max(2, 2 * round(width * scale / 2)), max(2, 2 * round(height * scale / 2))
+
+
+def network_image(pixels: Pixels, made: Made) -> Floats:
+    """What a network is given of a (height, width, 3) uint8 photograph: (1, 3, H, W), -1 to 1, reduced and padded."""
+    size = network_size(pixels.shape[1], pixels.shape[0], made)
+    small = reduced(pixels, *size)
+    below, beside = -size[1] % MULTIPLE, -size[0] % MULTIPLE
+    padded = cv2.copyMakeBorder(small, 0, below, 0, beside, cv2.BORDER_REPLICATE)
+    return np.asarray(cv2.dnn.blobFromImage(padded, scalefactor=1 / 127.5, mean=(127.5, 127.5, 127.5)), np.float32)
 
 
 def softmax(logits: Floats, temperature: float) -> Floats:

@@ -13,7 +13,7 @@ import warnings
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import cv2
 import numpy as np
@@ -47,6 +47,7 @@ _EXIF_IFD: Final = 0x8769
 _FORMAT_OF_SUFFIX: Final = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".tif": "TIFF", ".tiff": "TIFF"}
 
 PixelArray = npt.NDArray[np.uint8]
+Pixel = TypeVar("Pixel", np.uint8, np.float32)
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,24 @@ def working_size(width: int, height: int, long_side: int) -> tuple[int, int]:
     if longest <= long_side:
         return width, height
     return max(1, round(width * long_side / longest)), max(1, round(height * long_side / longest))
+
+
+def reduced(image: npt.NDArray[Pixel], width: int, height: int) -> npt.NDArray[Pixel]:
+    """An image at a smaller size, each pixel the mean of the area that it takes the place of.
+
+    Halved as often as it goes, which is ten times as quick as one reduction by a factor that is no whole number; by
+    such a factor, areas share the pixels of the last halved image that they meet at.
+
+    Args:
+        image: (h, w) or (h, w, channels), uint8 or float32.
+        width, height: of the result; where it is larger than the image, this interpolates.
+    """
+    while image.shape[0] >= 2 * height and image.shape[1] >= 2 * width and not (image.shape[0] | image.shape[1]) % 2:
+        half = (image.shape[1] // 2, image.shape[0] // 2)
+        image = np.asarray(cv2.resize(image, half, interpolation=cv2.INTER_AREA), image.dtype)
+    if image.shape[:2] == (height, width):
+        return image
+    return np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), image.dtype)
 
 
 def file_sha256(path: Path) -> str:

@@ -48,3 +48,16 @@ def contents(folder: Path) -> dict[str, bytes]:
 def unfinished(study: Path) -> list[str]:
     """Files that a write left half done."""
     return [path.name for path in study.rglob("*") if path.name.endswith((".part", "-journal", "-wal"))]
+
+
+def children(pid: int) -> list[int]:
+    """Worker processes of a process."""
+    found = []
+    for place in Path("/proc").glob("[0-9]*"):
+        try:
+            parent = int((place / "stat").read_text().rpartition(")")[2].split()[1])
+            if parent == pid and b"spawn_main" in (place / "cmdline").read_bytes():
+                found.append(int(place.name))
+        except (OSError, ValueError):
+            continue
+    return found

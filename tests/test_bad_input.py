@@ -23,7 +23,7 @@ import numpy as np
 import pytest
 from drawing import SIDE, limb_mask, save_mask, save_photo, skin_photo, write_study
 from PIL import Image
-from terminal import CODE, bsa_measure, contents, table, unfinished
+from terminal import CODE, bsa_measure, children, contents, table, unfinished
 
 from bsa_measure import files
 from bsa_measure.errors import BsaMeasureError
@@ -676,19 +676,6 @@ def test_a_second_measure_at_the_same_time_is_sent_away(tmp_path: Path, undistur
     assert all(not error or "is being measured already" in error for error in errors), errors
     assert contents(folder / "results") == undisturbed
     assert len(Readings(folder).all()) == 2
-
-
-def children(pid: int) -> list[int]:
-    """Worker processes of a process."""
-    found = []
-    for place in Path("/proc").glob("[0-9]*"):
-        try:
-            parent = int((place / "stat").read_text().rpartition(")")[2].split()[1])
-            if parent == pid and b"spawn_main" in (place / "cmdline").read_bytes():
-                found.append(int(place.name))
-        except (OSError, ValueError):
-            continue
-    return found
 
 
 def disturb(folder: Path, delay: float, how: str) -> tuple[int, str]:

@@ -7,6 +7,7 @@ import zlib
 from datetime import datetime
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from drawing import save_photo, skin_photo
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
 from bsa_measure.errors import PhotoError
-from bsa_measure.photo import photo_size, read_photo, working_size
+from bsa_measure.photo import photo_size, read_photo, reduced, working_size
 
 
 def arrow(width: int = 120, height: int = 80) -> Image.Image:
@@ -106,6 +107,19 @@ def test_working_size_keeps_the_shape_and_never_enlarges(width: int, height: int
     assert w <= width
     assert h <= height
     assert abs(w * height - h * width) <= max(width, height)  # half a pixel of rounding
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "small"), [(96, 64, (24, 16)), (31, 47, (9, 8)), (90, 70, (20, 13)), (8, 6, (8, 6))]
+)
+def test_a_reduced_image_is_made_of_the_means_of_its_areas(height: int, width: int, small: tuple[int, int]) -> None:
+    rows, columns = np.mgrid[:height, :width]
+    pixels = np.stack([2 * rows, 3 * columns, rows + columns], axis=-1).astype(np.float32)
+    for image, tolerance in ((pixels, 0.3), (pixels.astype(np.uint8), 1.5)):
+        answer = reduced(image, small[1], small[0])
+        assert answer.dtype == image.dtype
+        expected = cv2.resize(pixels, (small[1], small[0]), interpolation=cv2.INTER_AREA)
+        np.testing.assert_allclose(answer, expected, atol=tolerance)
 
 
 @pytest.mark.parametrize(("suffix", "orientation"), [(".png", 1), (".png", 6), (".tif", 8), (".jpg", 6)])

@@ -134,7 +134,11 @@ def study(tmp_path: Path) -> Path:
 
 
 @pytest.mark.filterwarnings("default")
-def test_an_interrupted_run_goes_on_and_becomes_a_model(study: Path) -> None:
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_an_interrupted_run_goes_on_and_becomes_a_model(study: Path, precision: str) -> None:
+    text = SMALL.replace("steps = 4", f'steps = 4\nprecision = "{precision}"')
+    (study / "data.toml").write_text(text, encoding="utf-8")
+
     class Interrupted(Exception):
         pass
 

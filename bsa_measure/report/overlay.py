@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..geometry import HIGHEST_SHOWN, LOWEST_SHOWN, relative_weight, weight_colours, weight_picture
+from ..photo import reduced
 from ..tissue import Tissue
 
 Pixels = npt.NDArray[np.uint8]
@@ -76,8 +77,7 @@ def draw_weight(
         return np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_NEAREST), np.uint8)
 
     numbers = np.where(small(labels) != Tissue.BACKGROUND, small(surfaces), 0).astype(np.uint8)
-    reduced = cv2.resize(weight, (width, height), interpolation=cv2.INTER_AREA)
-    relative = relative_weight(reduced, numbers)
+    relative = relative_weight(reduced(weight, width, height), numbers)
     return weight_picture(_resized(pixels, height, width), relative, np.isin(numbers, list(shown)))
 
 
@@ -125,4 +125,4 @@ def _size(height: int, width: int, long_side: int) -> tuple[int, int]:
 def _resized(pixels: Pixels, height: int, width: int) -> Pixels:
     if pixels.shape[:2] == (height, width):
         return pixels.copy()
-    return np.asarray(cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+    return reduced(pixels, width, height)

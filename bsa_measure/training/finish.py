@@ -17,9 +17,8 @@ from torch import nn
 
 from bsa_measure.errors import TrainingError
 from bsa_measure.files import quoted, write_bytes, write_text
-from bsa_measure.network import MULTIPLE, Made, network_size
+from bsa_measure.network import Made, network_image, network_size
 
-from .architecture import MEAN, STD
 from .crops import read_example
 from .data import DataFile, Example, examples, pick
 from .export import fit_temperature, to_onnx
@@ -148,11 +147,8 @@ def _temperature(network: nn.Module, data: DataFile, tune: Sequence[Example], ma
     for example in tune:
         pixels, mask = read_example(example, sources[example.source])
         width, height = network_size(pixels.shape[1], pixels.shape[0], made)
-        size = (max(MULTIPLE, round(width / MULTIPLE) * MULTIPLE), max(MULTIPLE, round(height / MULTIPLE) * MULTIPLE))
-        small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
-        values = cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST).ravel()
-        picture = (torch.from_numpy(small).permute(2, 0, 1)[None].float() / 255 - MEAN) / STD
-        logits = network(picture)[0].flatten(1)
+        values = cv2.resize(mask, (width, height), interpolation=cv2.INTER_NEAREST).ravel()
+        logits = network(torch.from_numpy(network_image(pixels, made)))[0, :, :height, :width].flatten(1)
         places = torch.from_numpy(rng.choice(values.size, min(_PIXELS, values.size), replace=False))
         answers.append(logits[:, places])
         masks.append(torch.from_numpy(values.astype(np.int64))[places])

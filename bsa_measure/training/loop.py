@@ -116,8 +116,9 @@ def train(
     total, began = 0.0, time.perf_counter()
     since = step
     for picture, mask, allowed in _batches(crops, step):
-        logits = network(picture.to(device, memory_format=torch.channels_last))
-        loss = partial_label_loss(logits, mask.to(device), allowed.to(device))
+        with torch.autocast(device.type, torch.bfloat16, enabled=recipe.precision == "bfloat16"):
+            logits = network(picture.to(device, memory_format=torch.channels_last))
+        loss = partial_label_loss(logits.float(), mask.to(device), allowed.to(device))
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)

@@ -30,6 +30,8 @@ class Recipe(BaseModel):
         frozen_stages: stages of the encoder, from the picture on, that keep their weights (0 to 5).
         weight_decay: of AdamW.
         averaging: decay of the running average of the weights.
+        precision: of the network's arithmetic while it learns; ``bfloat16`` is a quarter faster on processors that have
+            it. Weights, their averages and the loss are float32 either way.
         check_every: steps between checkpoints and looks at the ``tune`` photographs.
     """
 
@@ -56,4 +58,5 @@ class Recipe(BaseModel):
     frozen_stages: Annotated[int, Field(ge=0, le=5)] = 2
     weight_decay: Annotated[float, Field(ge=0)] = 1e-2
     averaging: Annotated[float, Field(ge=0, lt=1)] = 0.998
+    precision: Literal["float32", "bfloat16"] = "float32"
     check_every: Annotated[int, Field(ge=1)] = 250
