@@ -14,9 +14,10 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from .body_shape_tables import ACROSS, ALONG, CARRIED, TURNED
+from .body_shape_tables import ACROSS, ALONG, CARRIED, TAPERED, TURNED, USUAL_TAPER
 
 _DOWN, _WIDE = 60, 400  # steps of the looked-up table along and across a surface
+_MOST_TAPER = 0.4  # further from the usual than this no fitted photograph was
 _HALVES: Final = ("-anterior", "-posterior", "-dorsal", "-palmar", "-plantar")
 Floats = npt.NDArray[np.float64]
 
@@ -30,17 +31,21 @@ class Profile:
         along: (T,) places from 0 at the upper end to 1 at the lower one.
         carried: (T, U) skin per cylinder's arc, 1 on the average of a photograph.
         turned: (U,) what is added for each unit of ``Chords.turned``.
+        tapered: (2, T) what is added for each unit of ``Chords.taper`` above ``usual_taper`` (2,).
     """
 
     across: Floats
     along: Floats
     carried: Floats
     turned: Floats
+    tapered: Floats
+    usual_taper: Floats
 
     @cached_property
-    def _fine(self) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-        """``carried`` (_DOWN + 2, _WIDE + 1), its last row the mean of the table's, and ``turned`` (_WIDE + 1,),
-        between the places of the table: looking a pixel up is quicker than interpolating for it."""
+    def _fine(self) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        """``carried`` (_DOWN + 2, _WIDE + 1), its last row the mean of the table's, ``turned`` (_WIDE + 1,) and
+        ``tapered`` (2, _DOWN + 1), between the places of the table: looking a pixel up is quicker than interpolating
+        for it."""
         places = np.linspace(-1, 1, _WIDE + 1)
         rows = np.array([np.interp(places, self.across, row) for row in [*self.carried, self.carried.mean(axis=0)]])
         row = np.interp(np.linspace(0, 1, _DOWN + 1), self.along, np.arange(len(self.along)))
@@ -48,20 +53,35 @@ class Profile:
         part = (row - top)[:, None]
         fine = rows[top] * (1 - part) + rows[top + 1] * part
         table = np.concatenate([fine, rows[-1:]]).astype(np.float32)
-        return table, np.interp(places, self.across, self.turned).astype(np.float32)
+        places_along = np.linspace(0, 1, _DOWN + 1)
+        tapered = np.array([np.interp(places_along, self.along, row) for row in self.tapered], np.float32)
+        return table, np.interp(places, self.across, self.turned).astype(np.float32), tapered
 
     def at(
-        self, across: npt.NDArray[np.float32], along: npt.NDArray[np.float32] | None, turned: float
+        self,
+        across: npt.NDArray[np.float32],
+        along: npt.NDArray[np.float32] | None,
+        turned: float,
+        taper: tuple[float, float] | None = None,
     ) -> npt.NDArray[np.float32]:
-        """What is carried (N,) at places (N,) of a surface whose part is turned so far; ``along`` None: not known."""
-        table, by_turn = self._fine
+        """What is carried (N,) at places (N,) of a surface.
+
+        Args:
+            across: places across the part.
+            along: places along the surface; None: not known.
+            turned: as in ``Chords``.
+            taper: likewise; without ``along`` it says nothing.
+        """
+        table, by_turn, by_taper = self._fine
         column = np.rint((np.clip(across, -1, 1) + 1) * np.float32(_WIDE / 2)).astype(np.intp)
         if along is None:
-            carried = table[-1, column]
-        else:
-            row = np.rint(along * np.float32(_DOWN)).astype(np.intp)
-            carried = table.ravel()[row * (_WIDE + 1) + column]
-        return np.asarray(carried + np.float32(turned) * by_turn[column], np.float32)
+            return np.asarray((table[-1] + np.float32(turned) * by_turn)[column], np.float32)
+        here = table[:-1] + np.float32(turned) * by_turn
+        if taper is not None:
+            more = np.clip(np.array(taper) - self.usual_taper, -_MOST_TAPER, _MOST_TAPER).astype(np.float32)
+            here += (more @ by_taper)[:, None]
+        row = np.rint(along * np.float32(_DOWN)).astype(np.intp)
+        return np.asarray(here.ravel()[row * (_WIDE + 1) + column], np.float32)
 
 
 def part_of(surface: str) -> str:
@@ -88,7 +108,15 @@ def profile_of(surface: str) -> Profile | None:
     name = one_side(surface)
     if name not in CARRIED:
         return None
-    return Profile(np.array(ACROSS), np.array(ALONG), np.array(CARRIED[name]), np.array(TURNED[name]))
+    along = np.array(ALONG)
+    return Profile(
+        np.array(ACROSS),
+        along,
+        np.array(CARRIED[name]),
+        np.array(TURNED[name]),
+        np.array(TAPERED[name]) if name in TAPERED else np.zeros((2, len(along))),
+        np.array(USUAL_TAPER[name]) if name in USUAL_TAPER else np.zeros(2),
+    )
 
 
 def fitted_surfaces() -> Mapping[str, Profile]:

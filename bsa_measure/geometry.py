@@ -7,7 +7,8 @@ tilted cylinder have the same profile, so its tilt does not matter.
 
 A body is no cylinder: a back is flat, a shin is sharp, a head is a ball, and the lens hides a strip of either flank.
 So the arc is multiplied by what a surface really carries at that place of its width and length, a small table per
-surface (``body_shape``) fitted on phantom bodies. The skin of a surface that the photograph does not show counts
+surface (``body_shape``) fitted on phantom bodies; where a part widens or narrows more than usual it leans towards the
+camera or away, which shifts the table along it. The skin of a surface that the photograph does not show counts
 with the nearest skin that it shows. That is also how the front and the back photograph of a limb share its flanks:
 each pixel counts for the surface it belongs to on the chart, whichever photograph shows it, and the photographs of a
 surface are pooled; so a strip is never counted for two surfaces, and the strip that nobody shows is not lost. Where a
@@ -40,9 +41,10 @@ Floats = npt.NDArray[np.float64]
 Image = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
 
-LARGEST_WEIGHT: Final = 20.0
+LARGEST_WEIGHT: Final = 40.0
 """No pixel of the reduced silhouette counts more than this many central ones. The outermost pixel of a cylinder of
-radius R pixels covers an arc of about √(2 R): a limb reaches 5 to 10, a trunk that fills the frame 20."""
+radius R pixels covers an arc of about √(2 R), 5 to 10 on a limb and 20 on a trunk that fills the frame, and the tables
+carry up to twice as much there, for the skin behind it."""
 
 SMALLEST_WEIGHT: Final = 0.1
 
@@ -57,6 +59,8 @@ _CUT = 0.5  # share of a surface on chords without an outline at both ends, abov
 _CUT_NOTE = 0.2  # ... above which a person is told
 _SMALL = 0.0005  # share of the frame below which a surface has no shape to speak of
 _RAGGED = 0.12  # typical jump of the chord from row to row, in chords, above which an outline is no outline
+
+_ROWS_FOR_TAPER = 20  # of the reduced silhouette
 
 _PIXELS_FOR_DOUBT = 8000  # of a surface that are looked at when its outline is moved
 
@@ -101,6 +105,8 @@ class Chords:
         turned: how much more of the other half is shown at the side of -1 than at 1, as a share of the part.
         ends: whether the surface ends within the frame, so that ``along`` can be trusted.
         ragged: typical jump of the chord's length from row to row, in chords.
+        taper: logarithm of how wide the part is at the surface's upper and lower fifth, against its mean: a part that
+            leans towards the camera widens at its nearer end. None where the surface is too short to tell.
         inner, outer: how much further out the outlines are taken to be, at -1 and at 1, as shares of the width.
     """
 
@@ -111,6 +117,7 @@ class Chords:
     turned: float
     ends: bool
     ragged: float
+    taper: tuple[float, float] | None = None
     inner: float = 0.0
     outer: float = 0.0
 
@@ -287,7 +294,11 @@ def skin_per_pixel(chords: Chords, profile: Profile | None) -> Image:
     arc. A pixel beyond the outline counts nothing."""
     arc = chords.arc
     place = chords.place
-    carried = 1.0 if profile is None else profile.at(place, chords.along if chords.ends else None, chords.turned)
+    carried = (
+        1.0
+        if profile is None
+        else profile.at(place, chords.along if chords.ends else None, chords.turned, chords.taper)
+    )
     # A last pixel that also stands for what lies beyond it may well be worth more.
     largest = LARGEST_WEIGHT if chords.inner == chords.outer == 0 else np.inf
     skin = np.clip(arc * carried, SMALLEST_WEIGHT, largest)
@@ -337,7 +348,17 @@ def lay_chords(body: Mask, numbers: SurfaceMap, surface: str, chart: Chart) -> C
         turned=float(sign) * _turned(upright, runs),
         ends=_ends_inside(upright, first, last),
         ragged=float(np.median(jumps)) if len(jumps) else 0.0,
+        taper=_taper(length),
     )
+
+
+def _taper(length: npt.NDArray[np.int64]) -> tuple[float, float] | None:
+    """As in :class:`Chords`, from the length of every row (R,) of the surface."""
+    if len(length) < _ROWS_FOR_TAPER:
+        return None
+    fifths = [max(float(np.median(some)), 1.0) for some in np.array_split(length, 5)]
+    mean = sum(fifths) / 5
+    return math.log(fifths[0] / mean), math.log(fifths[-1] / mean)
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,9 @@ whole files.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from .quality_limits import QualityLimits
 from .readings import check_classes, load_mask, store_mask
 from .report.overlay import draw_overlay, draw_weight, thumbnail
 from .runs import find_runs
+from .scale import Scale, find_scale
 from .segment import load_model, segment
 from .surfaces import surface_map, surface_number
 from .tissue import Tissue
@@ -48,6 +50,7 @@ class PhotoJob:
         chart: numbers the surfaces.
         long_side: of the working image, in pixels.
         geometry: how much skin a pixel stands for.
+        marker_side_mm: of the scale marker that may lie in the photograph; 0: none is looked for.
         limits: of photograph quality.
         model: name of the model that is asked when there is no mask yet.
         models: folder of the site's own models, if there are any.
@@ -66,6 +69,7 @@ class PhotoJob:
     chart: Chart
     long_side: int
     geometry: Geometry
+    marker_side_mm: float
     limits: QualityLimits
     model: str
     models: Path | None
@@ -87,6 +91,8 @@ class PhotoOutcome:
         areas_flat: the same with every pixel counted alike.
         geometry_flags: surface name to the reason why its geometry is not to be trusted.
         outline: surface name to what a wrong outline would change.
+        scale: what a scale marker says, of the upright original; None where none was found.
+        detached_cm2: of the view's surfaces, with that scale.
         mask_sha256: of the mask used; empty when refused.
         certainty: of the model, if the model was asked.
         fingerprint: of the picture, for finding near-duplicates.
@@ -98,6 +104,8 @@ class PhotoOutcome:
     areas_flat: Mapping[str, Areas] | None = None
     geometry_flags: Mapping[str, str] = field(default_factory=dict)
     outline: Mapping[str, Doubt] = field(default_factory=dict)
+    scale: Scale | None = None
+    detached_cm2: float | None = None
     mask_sha256: str = ""
     certainty: float | None = None
     fingerprint: int | None = None
@@ -127,6 +135,8 @@ class PhotoOutcome:
                 str(name): Doubt(*(_span(doubt[kind]) for kind in ("detached", "reepithelialised")))
                 for name, doubt in data["outline"].items()
             },
+            scale=None if data["scale"] is None else Scale(**data["scale"]),
+            detached_cm2=data["detached_cm2"],
             mask_sha256=str(data["mask_sha256"]),
             certainty=data["certainty"],
             fingerprint=data["fingerprint"],
@@ -167,6 +177,7 @@ def measure_photo(job: PhotoJob) -> PhotoOutcome:
         shown = [surface_number(name, job.chart) for name in job.view.surfaces]
         picture = draw_weight(photo.pixels, labels, surfaces, areas.weight, shown, long_side=WEIGHT_LONG_SIDE)
         write_bytes(job.folder / job.weight_picture, thumbnail(picture, WEIGHT_LONG_SIDE))
+    scale, detached_cm2 = _size(job, photo, areas.weighted)
     return PhotoOutcome(
         verdict=quality.verdict,
         problems=quality.problems,
@@ -174,10 +185,23 @@ def measure_photo(job: PhotoJob) -> PhotoOutcome:
         areas_flat=areas.flat,
         geometry_flags=areas.flags,
         outline=areas.doubt,
+        scale=scale,
+        detached_cm2=detached_cm2,
         mask_sha256=mask_sha256,
         certainty=certainty,
         fingerprint=photo_fingerprint(photo.pixels),
     )
+
+
+def _size(job: PhotoJob, photo: Photo, areas: Mapping[str, Areas]) -> tuple[Scale | None, float | None]:
+    """The scale of the upright original and how many cm² are detached, if the photograph shows a marker."""
+    found = find_scale(photo.pixels, job.marker_side_mm) if job.marker_side_mm else None
+    if found is None:
+        return None, None
+    height, width = photo.pixels.shape[:2]
+    frame = height * width * found.cm_per_pixel**2
+    detached = math.fsum(each.detached * frame for each in areas.values())
+    return replace(found, cm_per_pixel=found.cm_per_pixel * width / photo.width), detached
 
 
 def inspect_photo(job: PhotoJob) -> PhotoOutcome:

@@ -115,6 +115,7 @@ class Measure(_Section):
     geometry: Literal["flat", "silhouette"] = "silhouette"
     unphotographed: Literal["unseen", "uninvolved"] = "unseen"
     working_long_side: Annotated[int, Field(ge=256, le=16384)] = 2048
+    marker_side_mm: Annotated[float, Field(ge=0, le=500)] = 0.0
     model: str = ""
     model_sha256: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
     readings: tuple[ReadingKind, ...] = get_args(ReadingKind)

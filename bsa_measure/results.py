@@ -12,6 +12,7 @@ from .course import Healing
 from .endpoint import Call, Category, Eligible
 from .fractions import Areas, Doubt
 from .protocol import Protocol
+from .scale import Scale
 from .uncertainty import SimulatedCourse
 
 PhotoStatus = Literal["measured", "needs-review", "refused"]
@@ -44,6 +45,8 @@ class PhotoResult:
         areas_flat: the same with every pixel counted alike, whatever the protocol's geometry.
         geometry_flags: surface name to the reason why its geometry is not to be trusted.
         outline: surface name to what a wrong outline would change.
+        scale: what a scale marker says, of the upright original; None where none was found.
+        detached_cm2: of the surfaces that the view shows, with that scale.
         certainty: how sure the reader's model was, 0 to 1; None for a person.
         mask_sha256: of the mask used.
         overlay: path of the outline picture inside ``results/``; empty when refused.
@@ -65,6 +68,8 @@ class PhotoResult:
     areas_flat: Mapping[str, Areas] = field(default_factory=dict)
     geometry_flags: Mapping[str, str] = field(default_factory=dict)
     outline: Mapping[str, Doubt] = field(default_factory=dict)
+    scale: Scale | None = None
+    detached_cm2: float | None = None
 
 
 @dataclass(frozen=True)

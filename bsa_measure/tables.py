@@ -11,7 +11,20 @@ from .results import PatientResult, PhotoResult, StudyResults, visit_label
 
 Row = Mapping[str, object]
 
-PHOTO_COLUMNS: Final = ("patient", "visit", "day", "view", "file", "sha256", "status", "problems", "reader")
+PHOTO_COLUMNS: Final = (
+    "patient",
+    "visit",
+    "day",
+    "view",
+    "file",
+    "sha256",
+    "status",
+    "problems",
+    "reader",
+    "cm_per_pixel",
+    "detached_cm2",
+    "scale_note",
+)
 SURFACE_COLUMNS: Final = (
     "patient",
     "visit",
@@ -111,6 +124,9 @@ def _photo_rows(results: StudyResults) -> Iterable[Row]:
             "status": photo.status,
             "problems": " ".join(photo.problems),
             "reader": photo.reader,
+            "cm_per_pixel": photo.scale.cm_per_pixel if photo.scale else None,
+            "detached_cm2": photo.detached_cm2,
+            "scale_note": photo.scale.note if photo.scale else "",
         }
 
 

@@ -202,6 +202,39 @@ def test_the_tables_carry_more_at_the_flanks_of_what_is_round() -> None:
         assert (profile.carried > 0).all()
 
 
+def limb_that_narrows(by: float) -> np.ndarray:
+    """A silhouette 100 pixels wide on average, at its upper end wider by this share and at its lower one narrower."""
+    body = np.zeros((440, 260), bool)
+    for row in range(400):
+        half = 50 * (1 + by * (0.5 - row / 399))
+        body[20 + row, round(130 - half) : round(130 + half)] = True
+    return body
+
+
+def test_the_widths_of_both_ends_are_told_apart_at_any_size() -> None:
+    for times in (1, 2):
+        for by in (0.0, 0.6, -0.6):
+            body = np.kron(limb_that_narrows(by), np.ones((times, times), bool))
+            found = lay_chords(body, np.where(body, THIGH, 0).astype(np.uint8), "thigh-left-anterior", CHART).taper
+            assert found is not None
+            # The middle of the upper and of the lower fifth lie at 0.1 and 0.9 of the length.
+            assert found == pytest.approx((np.log(1 + 0.4 * by), np.log(1 - 0.4 * by)), abs=0.02)
+
+
+def test_a_taper_moves_weight_along_the_limb_and_no_more_than_it_was_fitted_for() -> None:
+    profile = profile_of("thigh-left-anterior")
+    assert profile is not None
+    across, along = np.zeros(50, np.float32), np.linspace(0, 1, 50, dtype=np.float32)
+    usual = (float(profile.usual_taper[0]), float(profile.usual_taper[1]))
+    plain = profile.at(across, along, 0.0)
+    assert profile.at(across, along, 0.0, usual) == pytest.approx(plain, abs=1e-5)
+    widened, absurd = (profile.at(across, along, 0.0, (usual[0] + more, usual[1])) for more in (0.4, 4.0))
+    assert np.abs(widened - plain).max() > 0.01
+    assert absurd == pytest.approx(widened, abs=1e-5)
+    # Where the surface's ends are not known, neither is the taper.
+    assert profile.at(across, None, 0.0, (usual[0] + 0.4, usual[1])) == pytest.approx(profile.at(across, None, 0.0))
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.sampled_from(sorted(name for name, v in standard_views().items() if v.surfaces)))
 def test_weights_are_positive_and_finite_for_any_mask(seed: int, view_name: str) -> None:

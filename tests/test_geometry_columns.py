@@ -107,8 +107,10 @@ def test_a_call_that_depends_on_the_geometry_is_flagged(tmp_path: Path) -> None:
 def test_a_wrong_outline_widens_the_interval(results: Path) -> None:
     (row,) = rows(results, "surfaces", visit="D00", surface="thigh-left-posterior")
     low, f, high = (float(row[name]) for name in ("geometry_low", "detached_fraction", "geometry_high"))
-    # The middle half of the width: a width wrong by 2 % changes it by about 0.01 (test_geometry.py).
-    assert f - 0.03 < low < f < high < f + 0.03
+    # The middle half of the width: a width wrong by 2 % changes it by about 0.01 (test_geometry.py); where the table
+    # carries more towards the outline than at it, every wrong outline may change it to the same side.
+    assert f - 0.03 < low <= f <= high < f + 0.03
+    assert high - low > 0.005
     (visit,) = rows(results, "visits", visit="D00")
     # All else is declared free of lesions, and nothing on the thigh is hidden.
     assert float(visit["detached_bsa_low"]) == pytest.approx(4.75 * low)
