@@ -1,12 +1,13 @@
 """How far `measure` is from the fastest that its network allows. One command:
 
-    python benchmarks/inference.py [--model NAME] [--models FOLDER] [--photos 8] [--rounds 3]
+    python benchmarks/inference.py [--model NAME] [--models FOLDER] [--photos 34] [--rounds 3]
 
-The floor is what no program can save: decoding a JPEG at the smallest scale that fills the working image, and one bare
-call of the network. The same photographs are then measured by `measure`, all included: planning, hashing, quality,
-classes, mask, outline picture, areas, record, tables and report. Both run in one process on one core, in turns, and
-the ratio is of processor time, so that other programs disturb it little. Then the whole command with two workers by
-the clock, from start to report. Times hold for the computer they were taken on; the ratio is what is compared.
+The floor is what no program can save: decoding a JPEG at the smallest scale that fills the working image, and the
+bare calls of the network. The same photographs are then measured by `measure`, all included: planning, hashing,
+quality, classes, mask, outline picture, areas, record, tables and report. Both run in one process on one core, in
+turns, and the ratio is of processor time, so that other programs disturb it little. Then the whole command with two
+workers by the clock, from start to report. Times hold for the computer they were taken on; the ratio is what is
+compared.
 """
 
 from __future__ import annotations
@@ -36,8 +37,10 @@ PARTS = ("decode", "network")
 def floor(model: NetworkModel, photos: list[Path]) -> dict[str, float]:
     """Seconds of processor time a photograph: reduced decode, and the bare network call."""
     session, made = model.started
-    width, height = (-(-side // MULTIPLE) * MULTIPLE for side in network_size(WIDTH, HEIGHT, made))
-    image = np.random.default_rng(0).uniform(-1, 1, (1, 3, height, width)).astype(np.float32)
+    images = []
+    for factor in (1.0, *made.further_looks):
+        width, height = (-(-side // MULTIPLE) * MULTIPLE for side in network_size(WIDTH, HEIGHT, made, factor))
+        images.append(np.random.default_rng(0).uniform(-1, 1, (1, 3, height, width)).astype(np.float32))
     spent = dict.fromkeys(PARTS, 0.0)
     for path in photos:
         data = np.frombuffer(path.read_bytes(), np.uint8)
@@ -45,7 +48,8 @@ def floor(model: NetworkModel, photos: list[Path]) -> dict[str, float]:
         cv2.imdecode(data, cv2.IMREAD_REDUCED_COLOR_2)
         spent["decode"] += time.process_time() - start
         start = time.process_time()
-        session.run(["logits"], {"image": image})
+        for image in images:
+            session.run(["logits"], {"image": image})
         spent["network"] += time.process_time() - start
     return {name: seconds / len(photos) for name, seconds in spent.items()}
 
@@ -61,7 +65,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default=None, help="default: the one that the program recommends")
     parser.add_argument("--models", type=Path, default=None, help="folder of other models")
-    parser.add_argument("--photos", type=int, default=8)
+    parser.add_argument("--photos", type=int, default=34, help="two visits")
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
     cv2.setNumThreads(1)

@@ -9,6 +9,8 @@ Output ``logits``: (1, 5, H, W) float32 or half of H and W. Metadata:
     long_side             the longer side at which the network sees a photograph, in pixels
     temperature           logits are divided by it, so that probabilities mean what they say (Guo et al., ICML 2017)
     most_enlarged         optional: a smaller photograph is enlarged by this factor at most; without it, not at all
+    further_looks         optional: smaller sizes, relative to that one and separated by commas, at which the network
+                          looks once more; its probabilities are averaged. What lies around a lesion tells what it is
 """
 
 from __future__ import annotations
@@ -47,15 +49,18 @@ class Made:
         long_side: the longer side at which it sees a photograph, in pixels.
         temperature: by which logits are divided.
         most_enlarged: factor by which a smaller photograph is enlarged at most.
+        further_looks: smaller sizes, relative to the first, at which it looks once more.
     """
 
     long_side: int
     temperature: float
     most_enlarged: float = 1.0
+    further_looks: tuple[float, ...] = ()
 
     def metadata(self) -> dict[str, str]:
         """As it is written into the ONNX file."""
-        return {
+        looks = {"further_looks": ",".join(map(repr, self.further_looks))} if self.further_looks else {}
+        return looks | {
             "bsa_measure_format": str(FORMAT),
             "classes": CLASSES,
             "long_side": str(self.long_side),
@@ -78,9 +83,12 @@ class Made:
             long_side=int(metadata.get("long_side", "")),
             temperature=float(metadata.get("temperature", "")),
             most_enlarged=float(metadata.get("most_enlarged", "1")),
+            further_looks=tuple(float(text) for text in metadata.get("further_looks", "").split(",") if text),
         )
         if not (MULTIPLE <= made.long_side <= 8192 and 0 < made.temperature < 100 and 1 <= made.most_enlarged <= 16):
             raise ValueError(f"its long_side, temperature or most_enlarged is out of range: {made}")
+        if len(made.further_looks) > 4 or not all(0.1 <= factor <= 1 for factor in made.further_looks):
+            raise ValueError(f"its further_looks are out of range: {made.further_looks}")
         return made
 
 
@@ -103,9 +111,20 @@ class NetworkModel:
         Raises:
             ModelError: ONNX Runtime cannot run the file, or it is no network of this format.
         """
+        made = self.started[1]
+        answer = self._look(pixels, 1.0)
+        size = (answer.shape[2], answer.shape[1])
+        for factor in made.further_looks:
+            for plane, smaller in zip(answer, self._look(pixels, factor), strict=True):
+                plane += cv2.resize(smaller, size, interpolation=cv2.INTER_LINEAR)
+        if made.further_looks:
+            answer *= np.float32(1 / (1 + len(made.further_looks)))
+        return answer
+
+    def _look(self, pixels: Pixels, factor: float) -> Floats:
         session, made = self.started
-        width, height = network_size(pixels.shape[1], pixels.shape[0], made)
-        image = network_image(pixels, made)
+        width, height = network_size(pixels.shape[1], pixels.shape[0], made, factor)
+        image = network_image(pixels, made, factor)
         try:
             logits = session.run(["logits"], {"image": image})[0]
         except Exception as error:  # ONNX Runtime's errors have no common type of their own
@@ -149,15 +168,21 @@ def build(entry: Entry, data: bytes) -> NetworkModel:
     return NetworkModel(entry.name, entry.sha256, entry.licence, entry.notice, data)
 
 
-def network_size(width: int, height: int, made: Made) -> tuple[int, int]:
-    """(width, height) at which the network sees a photograph of that size: even numbers, the same proportions."""
-    scale = min(made.long_side / max(width, height), made.most_enlarged)
+def network_size(width: int, height: int, made: Made, factor: float = 1.0) -> tuple[int, int]:
+    """(width, height) at which the network sees a photograph of that size: even numbers, the same proportions.
+
+    Args:
+        width, height: of the photograph, in pixels.
+        made: what the network was made for.
+        factor: 1, or one of its further looks.
+    """
+    scale = factor * min(made.long_side / max(width, height), made.most_enlarged)
     return max(2, 2 * round(width * scale / 2)), max(2, 2 * round(height * scale / 2))
 
 
-def network_image(pixels: Pixels, made: Made) -> Floats:
+def network_image(pixels: Pixels, made: Made, factor: float = 1.0) -> Floats:
     """What a network is given of a (height, width, 3) uint8 photograph: (1, 3, H, W), -1 to 1, reduced and padded."""
-    size = network_size(pixels.shape[1], pixels.shape[0], made)
+    size = network_size(pixels.shape[1], pixels.shape[0], made, factor)
     small = reduced(pixels, *size)
     below, beside = -size[1] % MULTIPLE, -size[0] % MULTIPLE
     padded = cv2.copyMakeBorder(small, 0, below, 0, beside, cv2.BORDER_REPLICATE)

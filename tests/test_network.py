@@ -1,4 +1,4 @@
-"""Networks behind the segmentation door: two tiny ones whose every answer is known (see tests/networks)."""
+"""Networks behind the segmentation door: tiny ones whose every answer is known (see tests/networks)."""
 
 from __future__ import annotations
 
@@ -71,6 +71,18 @@ def test_probabilities_follow_the_logits_and_the_temperature(tmp_path: Path) -> 
         found = model.probabilities(picture)
         assert found.dtype == np.float32
         assert np.allclose(found, expected[:, None, None], atol=1e-5)
+
+
+def test_further_looks_are_averaged_with_the_first(tmp_path: Path) -> None:
+    picture = cv2.GaussianBlur(np.random.default_rng(1).integers(0, 256, (300, 400, 3)).astype(np.uint8), (0, 0), 9)
+    answers = {}
+    for name in ("colours", "colours-small", "colours-both"):
+        model = load_model("tiny", register(tmp_path / name, (NETWORKS / f"{name}.onnx").read_bytes()))
+        answers[name] = model.probabilities(picture)
+    assert answers["colours-small"].shape == (5, 60, 80)
+    small = np.stack([cv2.resize(plane, (160, 120)) for plane in answers["colours-small"]])
+    assert not np.allclose(small, answers["colours"], atol=1e-3)
+    np.testing.assert_allclose(answers["colours-both"], (answers["colours"] + small) / 2, atol=1e-6)
 
 
 def test_an_answer_at_half_the_size_is_half_the_size(tmp_path: Path) -> None:
@@ -148,13 +160,23 @@ def test_a_file_that_is_no_network_is_refused(tmp_path: Path) -> None:
 
 
 def test_what_a_network_was_made_for_survives_its_file() -> None:
-    made = Made(1024, 1.2345678901234567, 1.5)
+    made = Made(1024, 1.2345678901234567, 1.5, (0.75, 0.5))
     assert Made.read(made.metadata()) == made
-    shorter = {key: value for key, value in made.metadata().items() if key != "most_enlarged"}
-    assert Made.read(shorter).most_enlarged == 1.0
+    shorter = {key: value for key, value in made.metadata().items() if key not in ("most_enlarged", "further_looks")}
+    assert Made.read(shorter) == Made(1024, made.temperature)
 
 
-@pytest.mark.parametrize("wrong", [{"temperature": "0"}, {"temperature": "nan"}, {"long_side": "7"}, {"long_side": ""}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"temperature": "0"},
+        {"temperature": "nan"},
+        {"long_side": "7"},
+        {"long_side": ""},
+        {"further_looks": "0.5,2"},
+        {"further_looks": "half"},
+    ],
+)
 def test_metadata_that_makes_no_sense_is_refused(wrong: dict[str, str]) -> None:
     with pytest.raises(ValueError, match="."):
         Made.read({**Made(1024, 1.0).metadata(), **wrong})

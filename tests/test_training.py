@@ -85,10 +85,14 @@ def test_the_temperature_of_overconfident_answers_is_found() -> None:
     logits = torch.zeros(5, 200)
     logits[1] = 6.0
     logits[2:] = -60.0
-    assert fit_temperature([logits], [mask], [torch.eye(5, dtype=torch.bool)]) == pytest.approx(5.0, rel=0.01)
-    assert fit_temperature([logits / 3], [mask], [torch.eye(5, dtype=torch.bool)]) == pytest.approx(
+    assert fit_temperature([logits[None]], [mask], [torch.eye(5, dtype=torch.bool)]) == pytest.approx(5.0, rel=0.01)
+    assert fit_temperature([logits[None] / 3], [mask], [torch.eye(5, dtype=torch.bool)]) == pytest.approx(
         2 / math.log(3), rel=0.02
     )
+    # A second look that knows nothing takes the mean of each probability with 1/5: sure of itself, 0.6 of the answer.
+    looks = torch.stack([logits, torch.zeros_like(logits)])
+    warmer = fit_temperature([looks / 3], [mask], [torch.eye(5, dtype=torch.bool)])
+    assert warmer < 2 / math.log(3)
 
 
 @pytest.mark.parametrize("decoder", ["linknet", "unet"])

@@ -92,7 +92,7 @@ def fit_temperature(logits: Sequence[Tensor], masks: Sequence[Tensor], tables: S
     """The temperature that makes the network's probabilities as sure as they are right (Guo et al., ICML 2017).
 
     Args:
-        logits: (5, n) of a sample of pixels, for each photograph.
+        logits: (looks, 5, n) of a sample of pixels, for each photograph; probabilities of its looks are averaged.
         masks: (n,) int64 values of the same pixels.
         tables: (values, 5), what each value of the photograph's masks may stand for.
 
@@ -106,5 +106,5 @@ def fit_temperature(logits: Sequence[Tensor], masks: Sequence[Tensor], tables: S
 
 
 def _entropy(logits: Tensor, mask: Tensor, table: Tensor) -> float:
-    merged: Any = table.to(logits.dtype) @ logits.softmax(0)
+    merged: Any = table.to(logits.dtype) @ logits.softmax(1).mean(0)
     return float(-merged.gather(0, mask[None])[0].clamp(min=1e-6).log().mean())

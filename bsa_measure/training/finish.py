@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import nn
 
@@ -61,7 +62,8 @@ def finish(
         TrainingError: the folder has another model of this name: a model is never replaced silently.
     """
     name = data.recipe.name
-    made = Made(data.recipe.seen_long_side, 1.0, data.recipe.most_enlarged)
+    recipe = data.recipe
+    made = Made(recipe.seen_long_side, 1.0, recipe.most_enlarged, recipe.further_looks)
     temperature = _temperature(network, data, pick(examples(data, base), "tune"), made)
     made = replace(made, temperature=round(temperature, 4))
     weights = to_onnx(network, made.metadata())
@@ -148,9 +150,18 @@ def _temperature(network: nn.Module, data: DataFile, tune: Sequence[Example], ma
         pixels, mask = read_example(example, sources[example.source])
         width, height = network_size(pixels.shape[1], pixels.shape[0], made)
         values = cv2.resize(mask, (width, height), interpolation=cv2.INTER_NEAREST).ravel()
-        logits = network(torch.from_numpy(network_image(pixels, made)))[0, :, :height, :width].flatten(1)
+        logits = torch.stack([_look(network, pixels, made, factor) for factor in (1.0, *made.further_looks)])
         places = torch.from_numpy(rng.choice(values.size, min(_PIXELS, values.size), replace=False))
-        answers.append(logits[:, places])
+        answers.append(logits[:, :, places])
         masks.append(torch.from_numpy(values.astype(np.int64))[places])
         tables.append(torch.from_numpy(sources[example.source].table))
     return fit_temperature(answers, masks, tables)
+
+
+def _look(network: nn.Module, pixels: npt.NDArray[np.uint8], made: Made, factor: float) -> torch.Tensor:
+    """Logits (5, n) of one look, at the places of the first one's pixels."""
+    width, height = network_size(pixels.shape[1], pixels.shape[0], made, factor)
+    logits = network(torch.from_numpy(network_image(pixels, made, factor)))[:, :, :height, :width]
+    width, height = network_size(pixels.shape[1], pixels.shape[0], made)
+    at_first = torch.nn.functional.interpolate(logits, (height, width), mode="bilinear", align_corners=False)
+    return at_first[0].flatten(1)

@@ -1,10 +1,11 @@
-"""How the two networks beside this file were made (needs `onnx`, which no test needs).
+"""How the networks beside this file were made (needs `onnx`, which no test needs).
 
     python tests/networks/make_networks.py
 
 Each calls a pixel what its colour is nearest to: logit k = 5 (2 x c_k - c_k c_k), so that logits differ by
 5 |x - c|², with x and the colours c from -1 to 1. `colours.onnx` answers at the size of its input, `colours-half.onnx`
-at half of it, with a temperature of 2.
+at half of it, with a temperature of 2. `colours-small.onnx` sees photographs at half the size, `colours-both.onnx` at
+both.
 """
 
 from __future__ import annotations
@@ -49,6 +50,9 @@ def network(made: Made, step: int) -> onnx.ModelProto:
 def main() -> None:
     here = Path(__file__).parent
     (here / "colours.onnx").write_bytes(network(Made(160, 1.0), 1).SerializeToString(deterministic=True))
+    (here / "colours-small.onnx").write_bytes(network(Made(80, 1.0), 1).SerializeToString(deterministic=True))
+    both = network(Made(160, 1.0, further_looks=(0.5,)), 1)
+    (here / "colours-both.onnx").write_bytes(both.SerializeToString(deterministic=True))
     half = network(Made(160, 2.0, most_enlarged=2.0), 2)
     (here / "colours-half.onnx").write_bytes(half.SerializeToString(deterministic=True))
 
