@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from .photo import Photo, reduced
+from .photo import Photo
 from .quality_limits import QualityLimits
 from .tissue import Tissue
 
@@ -246,7 +246,7 @@ def photo_fingerprint(pixels: npt.NDArray[np.uint8]) -> int:
         size = (max(1, pixels.shape[1] * _LONG_SIDE // longest), max(1, pixels.shape[0] * _LONG_SIDE // longest))
         pixels = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
-    cells = reduced(grey, 9, 8).astype(np.int16)
+    cells = cv2.resize(grey, (9, 8), interpolation=cv2.INTER_AREA).astype(np.int16)
     bits = (cells[:, 1:] > cells[:, :-1]).ravel()
     return int.from_bytes(np.packbits(bits).tobytes(), "big")
 
