@@ -11,6 +11,8 @@ Output ``logits``: (1, 5, H, W) float32 or half of H and W. Metadata:
     most_enlarged         optional: a smaller photograph is enlarged by this factor at most; without it, not at all
     further_looks         optional: smaller sizes, relative to that one and separated by commas, at which the network
                           looks once more; its probabilities are averaged. What lies around a lesion tells what it is
+    detached_odds         optional: the odds of *detached* are multiplied by this, so that the areas that it marks are
+                          right on average on photographs that it did not learn from
 """
 
 from __future__ import annotations
@@ -50,17 +52,22 @@ class Made:
         temperature: by which logits are divided.
         most_enlarged: factor by which a smaller photograph is enlarged at most.
         further_looks: smaller sizes, relative to the first, at which it looks once more.
+        detached_odds: by which the odds of *detached* are multiplied.
     """
 
     long_side: int
     temperature: float
     most_enlarged: float = 1.0
     further_looks: tuple[float, ...] = ()
+    detached_odds: float = 1.0
 
     def metadata(self) -> dict[str, str]:
         """As it is written into the ONNX file."""
-        looks = {"further_looks": ",".join(map(repr, self.further_looks))} if self.further_looks else {}
-        return looks | {
+        optional = {
+            "further_looks": ",".join(map(repr, self.further_looks)),
+            "detached_odds": repr(self.detached_odds) if self.detached_odds != 1 else "",
+        }
+        return {key: text for key, text in optional.items() if text} | {
             "bsa_measure_format": str(FORMAT),
             "classes": CLASSES,
             "long_side": str(self.long_side),
@@ -84,11 +91,14 @@ class Made:
             temperature=float(metadata.get("temperature", "")),
             most_enlarged=float(metadata.get("most_enlarged", "1")),
             further_looks=tuple(float(text) for text in metadata.get("further_looks", "").split(",") if text),
+            detached_odds=float(metadata.get("detached_odds", "1")),
         )
         if not (MULTIPLE <= made.long_side <= 8192 and 0 < made.temperature < 100 and 1 <= made.most_enlarged <= 16):
             raise ValueError(f"its long_side, temperature or most_enlarged is out of range: {made}")
         if len(made.further_looks) > 4 or not all(0.1 <= factor <= 1 for factor in made.further_looks):
             raise ValueError(f"its further_looks are out of range: {made.further_looks}")
+        if not 0.1 <= made.detached_odds <= 10:
+            raise ValueError(f"its detached_odds are out of range: {made.detached_odds}")
         return made
 
 
@@ -119,6 +129,9 @@ class NetworkModel:
                 plane += cv2.resize(smaller, size, interpolation=cv2.INTER_LINEAR)
         if made.further_looks:
             answer *= np.float32(1 / (1 + len(made.further_looks)))
+        if made.detached_odds != 1:
+            answer[Tissue.DETACHED] *= np.float32(made.detached_odds)
+            answer /= answer.sum(axis=0)
         return answer
 
     def _look(self, pixels: Pixels, factor: float) -> Floats:

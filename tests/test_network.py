@@ -85,6 +85,17 @@ def test_further_looks_are_averaged_with_the_first(tmp_path: Path) -> None:
     np.testing.assert_allclose(answers["colours-both"], (answers["colours"] + small) / 2, atol=1e-6)
 
 
+def test_the_odds_of_detached_are_multiplied(tmp_path: Path) -> None:
+    picture = np.random.default_rng(1).integers(0, 256, (96, 160, 3)).astype(np.uint8)
+    plain, odds = (
+        load_model("tiny", register(tmp_path / name, (NETWORKS / f"{name}.onnx").read_bytes())).probabilities(picture)
+        for name in ("colours", "colours-odds")
+    )
+    np.testing.assert_allclose(odds.sum(axis=0), 1, atol=1e-6)
+    expected = 3 * plain[2] / (1 + 2 * plain[2])  # odds p/(1-p), tripled
+    np.testing.assert_allclose(odds[2], expected, atol=1e-5)
+
+
 def test_an_answer_at_half_the_size_is_half_the_size(tmp_path: Path) -> None:
     data = (NETWORKS / "colours-half.onnx").read_bytes()
     model = load_model("tiny", register(tmp_path, data))
@@ -160,9 +171,13 @@ def test_a_file_that_is_no_network_is_refused(tmp_path: Path) -> None:
 
 
 def test_what_a_network_was_made_for_survives_its_file() -> None:
-    made = Made(1024, 1.2345678901234567, 1.5, (0.75, 0.5))
+    made = Made(1024, 1.2345678901234567, 1.5, (0.75, 0.5), 1.5)
     assert Made.read(made.metadata()) == made
-    shorter = {key: value for key, value in made.metadata().items() if key not in ("most_enlarged", "further_looks")}
+    shorter = {
+        key: value
+        for key, value in made.metadata().items()
+        if key not in ("most_enlarged", "further_looks", "detached_odds")
+    }
     assert Made.read(shorter) == Made(1024, made.temperature)
 
 
@@ -175,6 +190,7 @@ def test_what_a_network_was_made_for_survives_its_file() -> None:
         {"long_side": ""},
         {"further_looks": "0.5,2"},
         {"further_looks": "half"},
+        {"detached_odds": "0"},
     ],
 )
 def test_metadata_that_makes_no_sense_is_refused(wrong: dict[str, str]) -> None:

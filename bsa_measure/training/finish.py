@@ -63,7 +63,7 @@ def finish(
     """
     name = data.recipe.name
     recipe = data.recipe
-    made = Made(recipe.seen_long_side, 1.0, recipe.most_enlarged, recipe.further_looks)
+    made = Made(recipe.seen_long_side, 1.0, recipe.most_enlarged, recipe.further_looks, recipe.detached_odds)
     temperature = _temperature(network, data, pick(examples(data, base), "tune"), made)
     made = replace(made, temperature=round(temperature, 4))
     weights = to_onnx(network, made.metadata())

@@ -5,7 +5,7 @@
 Each calls a pixel what its colour is nearest to: logit k = 5 (2 x c_k - c_k c_k), so that logits differ by
 5 |x - c|², with x and the colours c from -1 to 1. `colours.onnx` answers at the size of its input, `colours-half.onnx`
 at half of it, with a temperature of 2. `colours-small.onnx` sees photographs at half the size, `colours-both.onnx` at
-both.
+both; `colours-odds.onnx` triples the odds of detached.
 """
 
 from __future__ import annotations
@@ -53,6 +53,8 @@ def main() -> None:
     (here / "colours-small.onnx").write_bytes(network(Made(80, 1.0), 1).SerializeToString(deterministic=True))
     both = network(Made(160, 1.0, further_looks=(0.5,)), 1)
     (here / "colours-both.onnx").write_bytes(both.SerializeToString(deterministic=True))
+    odds = network(Made(160, 1.0, detached_odds=3.0), 1)
+    (here / "colours-odds.onnx").write_bytes(odds.SerializeToString(deterministic=True))
     half = network(Made(160, 2.0, most_enlarged=2.0), 2)
     (here / "colours-half.onnx").write_bytes(half.SerializeToString(deterministic=True))
 
