@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from . import adjudicate, window
 class _StudyForm(QWidget):
     """The fields that both ways in have in common; what is wrong is said below them in one sentence."""
 
-    def __init__(self, napari_viewer: Any, who: str) -> None:
+    def __init__(self, napari_viewer: Any, who: str, opens: Callable[[], None]) -> None:
         super().__init__()
         # From its menu napari hands out a proxy that hides the window, in which the study is to be shown.
         self._viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
@@ -42,15 +43,11 @@ class _StudyForm(QWidget):
         self.reader = QLineEdit(getpass.getuser())
         form.addRow(who, self.reader)
         self.open_button = QPushButton("Open")
-        self.open_button.clicked.connect(self.open)
+        self.open_button.clicked.connect(lambda: opens())
         form.addRow(self.open_button)
         self.sentence = QLabel()
         self.sentence.setWordWrap(True)
         form.addRow(self.sentence)
-
-    def open(self) -> None:
-        """Open the study."""
-        raise NotImplementedError
 
     def leave(self) -> None:
         """The study is open: its panels need the room."""
@@ -74,7 +71,7 @@ class StartWidget(_StudyForm):
     """
 
     def __init__(self, napari_viewer: Any) -> None:
-        super().__init__(napari_viewer, "Reader")
+        super().__init__(napari_viewer, "Reader", self.open)
         self.blinded = QCheckBox("visits in random order, no dates, no other labels")
         self._form.insertRow(2, "Blinded", self.blinded)
         sample = QPushButton("Open the sample study")
@@ -105,7 +102,7 @@ class DecideWidget(_StudyForm):
     """
 
     def __init__(self, napari_viewer: Any) -> None:
-        super().__init__(napari_viewer, "Adjudicator")
+        super().__init__(napari_viewer, "Adjudicator", self.open)
 
     def open(self) -> None:
         """Open the study; what is wrong, such as a study with one reader, is said in one sentence."""
