@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import multiprocessing
 import os
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
 from typing import TypeVar
 
 from .errors import BsaMeasureError, StudyError
@@ -17,6 +18,7 @@ Job = TypeVar("Job")
 Outcome = TypeVar("Outcome")
 
 _MOST_WORKERS = 8  # more processes than this fight over one disk
+_AHEAD = 2  # jobs that a worker has, so that it need not wait for the next
 
 
 def default_workers() -> int:
@@ -46,17 +48,30 @@ def run(
         for index, job in enumerate(jobs):
             yield index, work(job)
         return
+    waiting = iter(enumerate(jobs))
+    running: dict[Future[Outcome], tuple[Executor, int]] = {}
+
+    def hand_out(executor: Executor) -> None:
+        for index, job in itertools.islice(waiting, 1):
+            running[executor.submit(work, job)] = executor, index
+
     try:
-        with _executor(min(workers, len(jobs)), scheduler) as executor:
+        with _executors(min(workers, len(jobs)), scheduler) as executors:
+            ahead = len(jobs) if scheduler is not None else _AHEAD
             with _deaf_to_ctrl_c():
-                futures: dict[Future[Outcome], int] = {executor.submit(work, job): i for i, job in enumerate(jobs)}
+                for executor in executors * ahead:
+                    hand_out(executor)
             try:
-                for future in as_completed(futures):
-                    yield futures.pop(future), future.result()
+                while running:
+                    for future in wait(running, return_when=FIRST_COMPLETED).done:
+                        executor, index = running.pop(future)
+                        outcome = future.result()
+                        hand_out(executor)
+                        yield index, outcome
             except BrokenExecutor:
                 raise  # a broken pool ends what is open itself, and stumbles over a future cancelled meanwhile
             except BaseException:
-                for future in futures:
+                for future in running:
                     future.cancel()
                 raise
     except BrokenExecutor as error:
@@ -66,25 +81,22 @@ def run(
 
 
 @contextlib.contextmanager
-def _executor(workers: int, scheduler: str | None) -> Iterator[Executor]:
+def _executors(workers: int, scheduler: str | None) -> Iterator[list[Executor]]:
     if scheduler is not None:
         with _dask_executor(scheduler) as executor:
-            yield executor
+            yield [executor]
         return
     # spawn: the same on every system, and no copies of threads that OpenCV has started.
     context = multiprocessing.get_context("spawn")
-    others = multiprocessing.active_children()
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_prepare_worker)
+    # A pool for each worker: one that breaks while it still starts another worker loses count, and waits for ever.
+    pools: list[Executor] = [
+        ProcessPoolExecutor(1, mp_context=context, initializer=_prepare_worker) for _ in range(workers)
+    ]
     try:
-        yield pool
-    except BrokenExecutor:
-        # A pool that breaks while it starts a worker forgets to end this one, and then waits for it for ever.
-        for child in multiprocessing.active_children():
-            if child not in others:
-                child.kill()
-        raise
+        yield pools
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        for pool in pools:
+            pool.shutdown(wait=True, cancel_futures=True)
 
 
 @contextlib.contextmanager
