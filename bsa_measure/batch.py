@@ -19,6 +19,7 @@ Outcome = TypeVar("Outcome")
 
 _MOST_WORKERS = 8  # more processes than this fight over one disk
 _AHEAD = 2  # jobs that a worker has, so that it need not wait for the next
+_AHEAD_ON_A_CLUSTER = 500
 
 
 def default_workers() -> int:
@@ -57,7 +58,7 @@ def run(
 
     try:
         with _executors(min(workers, len(jobs)), scheduler) as executors:
-            ahead = len(jobs) if scheduler is not None else _AHEAD
+            ahead = _AHEAD if scheduler is None else _AHEAD_ON_A_CLUSTER
             with _deaf_to_ctrl_c():
                 for executor in executors * ahead:
                     hand_out(executor)
