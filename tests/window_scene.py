@@ -42,11 +42,17 @@ def ready(review: Any, than: str = "") -> Any:
     return is_ready
 
 
+def middle_of_the_body(labels: Any, without: Tissue) -> tuple[int, int]:
+    """Row and column of the place farthest from the background and from a class."""
+    inside = ((labels > 0) & (labels != without)).astype(np.uint8)
+    depth = cv2.distanceTransform(inside, cv2.DIST_L2, 5)
+    row, column = np.unravel_index(depth.argmax(), depth.shape)
+    return int(row), int(column)
+
+
 def paint(hand: Hand, review: Any) -> Scene:
-    """A stroke of detached skin over the middle of the body."""
-    labels = review.correction.photo.canvas.labels
-    rows, columns = (labels > 0).nonzero()
-    row, column = int(sorted(rows)[len(rows) // 2]), int(sorted(columns)[len(columns) // 2])
+    """A stroke of detached skin over the middle of the body, where no model has marked any."""
+    row, column = middle_of_the_body(review.correction.photo.canvas.labels, Tissue.DETACHED)
     before = len(review.correction.photo.canvas.history.done)
     yield from hand.key("2", "b")
     yield from hand.drag([(row - 30, column - 25), (row + 30, column + 25)])
@@ -60,11 +66,7 @@ def undo_and_grow(hand: Hand, review: Any) -> Scene:
     acts = len(correction.photo.canvas.history.done)
     yield from hand.key("ctrl+z", "3", "g")
     yield lambda: len(correction.photo.canvas.history.done) < acts and correction.mode == "grow"
-    labels = correction.photo.canvas.labels
-    inside = (labels > 0).astype(np.uint8)
-    inside[labels == Tissue.REEPITHELIALISED] = 0
-    depth = cv2.distanceTransform(inside, cv2.DIST_L2, 5)
-    row, column = (int(v) for v in np.unravel_index(depth.argmax(), depth.shape))
+    row, column = middle_of_the_body(correction.photo.canvas.labels, Tissue.REEPITHELIALISED)
     yield from hand.click(row, column)
     yield lambda: correction.layers.proposing
     yield from hand.key("Escape")
