@@ -25,7 +25,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from bsa_measure.readings import NewAct, NewReading, Readings, encode_mask, mask_path
+from bsa_measure.mask_png import encode_mask
+from bsa_measure.readings import NewAct, NewReading, Readings, mask_path
 from bsa_measure.signing import lock, sign
 from bsa_measure.study import open_study
 from bsa_measure.sums import write_sums

@@ -27,8 +27,9 @@ import cv2
 import numpy as np
 
 from bsa_measure import __version__
+from bsa_measure.mask_png import encode_mask
 from bsa_measure.protocol import standard_views
-from bsa_measure.readings import NewReading, Readings, encode_mask, mask_path
+from bsa_measure.readings import NewReading, Readings, mask_path
 
 WIDTH, HEIGHT = 1536, 2048
 DAYS = (-1, 0, 5, 7, 10, 15)

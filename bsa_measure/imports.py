@@ -16,9 +16,10 @@ from . import __version__
 from .errors import BsaMeasureError, MaskError, StudyError
 from .files import printable
 from .final_readings import FINAL
+from .mask_png import decode_mask
 from .photo import LATER_SUFFIXES, SUFFIXES, photo_size, working_size
 from .photo_job import resize_mask
-from .readings import Kind, NewReading, Reading, Readings, check_classes, decode_mask, refuse_locked, store_mask
+from .readings import Kind, NewReading, Reading, Readings, check_classes, refuse_locked, store_mask
 from .study import PhotoFile, Study, composed, parse_visit
 
 

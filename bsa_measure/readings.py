@@ -31,9 +31,7 @@ import numpy.typing as npt
 
 from .errors import LockedError, MaskError, ReadingError, StudyError
 from .files import printable, sync_folder, write_bytes
-from .mask_png import decode_mask as decode_mask
-from .mask_png import decode_own
-from .mask_png import encode_mask as encode_mask
+from .mask_png import decode_mask, decode_own, encode_mask
 from .record_schema import FIRST_PREVIOUS, columns_of, expected_schema, prepare, schema, version_of
 from .tissue import Tissue
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from .errors import PhotoError
 from .files import printable, write_bytes
+from .mask_png import encode_mask
 from .measure import choose_model
 from .photo import read_photo
 from .photo_job import resize_mask
 from .protocol import Protocol
-from .readings import encode_mask
 from .segment import segment
 
 

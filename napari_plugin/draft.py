@@ -26,7 +26,7 @@ from typing import Final
 
 from bsa_measure.errors import BsaMeasureError, StudyError
 from bsa_measure.files import held, read_text, write_bytes, write_text
-from bsa_measure.readings import decode_mask, encode_mask
+from bsa_measure.mask_png import decode_mask, encode_mask
 
 from .activity import ActiveClock
 from .canvas import PLANES, Basis, Canvas, Edit, Plane, PlaneName

@@ -167,7 +167,7 @@ def read_mask(example: Example, source: Source) -> npt.NDArray[np.uint8]:
         TrainingError: not a grey 8-bit PNG, or a value that ``values`` does not explain.
     """
     from bsa_measure.errors import MaskError
-    from bsa_measure.readings import decode_mask
+    from bsa_measure.mask_png import decode_mask
 
     try:
         mask = decode_mask(example.mask.read_bytes(), quoted(example.mask))
