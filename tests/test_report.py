@@ -37,6 +37,7 @@ from bsa_measure.report.page import render_report
 from bsa_measure.report.words import interval, percent, ratio_decimals, surface_title
 from bsa_measure.results import StudyResults
 from bsa_measure.tissue import Tissue
+from bsa_measure.uncertainty import Interval, Simulated, SimulatedCourse
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -68,6 +69,8 @@ def page(results: StudyResults) -> str:
         (0.02, "0.02"),
         (0.0, "0.0"),
         (-3.25, "−3.2"),
+        (312.06, "312"),  # above 100 only the re-epithelialised percent lies: no tenth of it is known
+        (100.2, "100.2"),  # and is never said to be 100
         (None, "–"),
     ],
 )
@@ -420,6 +423,37 @@ def test_the_call_is_one_plain_sentence_with_its_arithmetic(page: str) -> None:
     assert "At D7, 97.3 % of the maximal detached skin is healed: a response takes 90 %, which is reached" in text
     assert "100 × (1 − 0.69 / 25.54) = 97.30 %" in text
     assert "No call is possible: there is no measured photograph of D7." in text
+
+
+def _with_intervals(results: StudyResults, healed: Interval, covered: Interval) -> StudyResults:
+    """The study with intervals of the first patient on D7, as an error model would give them; else as it was."""
+    day = Simulated(7, healed, covered, 0.4, Interval(24.0, 26.0), 0.1)
+    simulated = SimulatedCourse(90.0, ("R",), {}, {7: day})
+    return replace(results, patients=(replace(results.patients[0], simulated=simulated), *results.patients[1:]))
+
+
+def test_a_value_outside_its_own_interval_says_why(results: StudyResults) -> None:
+    # H of LY-001 on D7 is 97.30: the error model takes a known bias off the draws, not off the value.
+    why = "the healed percent lies outside its interval: the interval is corrected for the known bias"
+    outside = render_report(_with_intervals(results, Interval(60.0, 97.2), Interval(80.0, 99.0)), {})
+    assert outside.count(why) == 1
+    row = outside[: outside.index(why)].rindex("<tr")
+    assert outside[row:].startswith('<tr class="flag-row the-call">')
+    for end in (97.3, 97.2995):
+        inside = render_report(_with_intervals(results, Interval(60.0, end), Interval(80.0, 99.0)), {})
+        assert why not in inside
+        assert "so that a value can lie outside its interval" in inside  # the method says it for all
+
+
+def test_a_share_above_100_is_explained_where_it_is_shown(results: StudyResults, page: str) -> None:
+    note = "It does not mean that more than all of it has healed."
+    assert page.count(note) == 2  # the patients with hidden skin
+    assert note not in page[: page.index('id="patient-2"')]
+    assert "so that a value can lie outside its interval" not in page  # there is no error model in this study
+    above = render_report(_with_intervals(results, Interval(60.0, 99.0), Interval(3.7, 312.06)), {})
+    assert above.count(note) == 3
+    assert note in above[: above.index('id="patient-2"')]
+    assert '<span class="range">3.7 – 312</span>' in above
 
 
 def test_hidden_skin_and_missing_views_are_listed(page: str) -> None:

@@ -26,6 +26,7 @@ RESPONSES: Final = {
     None: ("none", "No detachment"),
 }
 _STATUS_TITLES: Final = {"measured": "measured", "needs-review": "needs review", "refused": "refused"}
+_ROUNDED: Final = 1e-3  # ends of intervals have four decimals and come from 32 bits
 _FULL_VIEW: Final = 0.95  # a surface of which less can be assessed is listed
 
 
@@ -51,6 +52,7 @@ class Verdict:
     true_healed: str
     is_the_call: bool
     probability: str
+    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -136,6 +138,7 @@ class PatientCard:
     to_do: tuple[str, ...]
     chart_check: str
     course: str
+    above_hundred: bool
     visits: tuple[VisitCard, ...]
     absent: tuple[str, ...]
 
@@ -236,6 +239,7 @@ def _patient_card(
         course=course_plot_svg(
             result.visits, protocol, title=f"Course of {name}: % of the body surface over the study days", truth=truth
         ),
+        above_hundred=any(_above_hundred(found, days.get(found.day)) for found, _ in result.calls),
         visits=visits,
         absent=tuple(visit.day for visit in visits if not visit.measured),
     )
@@ -270,7 +274,8 @@ def _chart_check(result: PatientResult, chart: Chart, rule: Endpoint) -> str:
         visit = next((v for v in result.visits if v.day == day), None)
         error = chart_error(visit, shares) if visit is not None else None
         if visit is not None and visit.detached is not None and error is not None:
-            parts.append(f"{day_label(visit.day)}: {visit.detached.point + error:.2f} ({error:+.2f}) % BSA")
+            difference = f"{round(error, 2) + 0.0:+.2f}".replace("-", "−")
+            parts.append(f"{day_label(visit.day)}: {visit.detached.point + error:.2f} ({difference}) % BSA")
     if not parts:
         return ""
     return (
@@ -345,7 +350,37 @@ def _verdict(
         true_healed=percent(true_healed, threshold) if true_healed is not None else "",
         is_the_call=found.day == rule.day,
         probability=probability(simulated.probability if simulated else None),
+        notes=_outside_notes(found, simulated),
     )
+
+
+def _above_hundred(found: Healing, simulated: Simulated | None) -> bool:
+    """Whether the re-epithelialised percent of a day, or its interval as shown, reaches beyond 100."""
+    shown = (simulated and simulated.reepithelialised) or found.reepithelialised
+    return (
+        shown is not None and found.reepithelialised is not None and max(shown.high, found.reepithelialised.point) > 100
+    )
+
+
+def _outside_notes(found: Healing, simulated: Simulated | None) -> tuple[str, ...]:
+    """Which value lies outside its own simulated interval, and why it can: D and with it H stay as they were read."""
+    if simulated is None:
+        return ()
+    pairs = (
+        ("healed", found.healed, simulated.healed),
+        ("re-epithelialised", found.reepithelialised, simulated.reepithelialised),
+    )
+    return tuple(
+        f"the {what} percent lies outside its interval: the interval is corrected for the known bias of the reading, "
+        "the value is not"
+        for what, value, within in pairs
+        if value is not None and within is not None and not _holds(within, value.point)
+    )
+
+
+def _holds(within: Interval, value: float) -> bool:
+    """Whether the interval holds the value; its ends are rounded, so that a value at an end is inside."""
+    return within.low - _ROUNDED <= value <= within.high + _ROUNDED
 
 
 def _sentence(found: Healing, called: Call, rule: Endpoint, simulated: Simulated | None) -> str:

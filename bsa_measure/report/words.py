@@ -23,13 +23,15 @@ def percent(value: float | None, *limits: float, decimals: int = 1) -> str:
     """A percentage without its sign, e.g. ``89.96``, with as many decimals as it needs to stay on its side.
 
     One decimal is enough unless it would show the value as, or beyond, a limit that it has not reached: 0, 100
-    and the limits given. So 89.96 stays 89.96 where the threshold is 90, and 0.02 does not become 0.0.
+    and the limits given. So 89.96 stays 89.96 where the threshold is 90, and 0.02 does not become 0.0. Above 100,
+    where only the re-epithelialised percent of the maximum can lie, no decimal is needed: 312, not 312.1.
     """
     if value is None:
         return "–"
     if math.isinf(value):
         return "∞"
-    return f"{value:.{_decimals(value, (0.0, 100.0, *limits), decimals, lambda shown: shown)}f}".replace("-", "−")
+    least = 0 if value > 100.0 else decimals
+    return f"{value:.{_decimals(value, (0.0, 100.0, *limits), least, lambda shown: shown)}f}".replace("-", "−")
 
 
 def probability(value: float | None) -> str:
