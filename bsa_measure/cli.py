@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from enum import StrEnum
@@ -317,8 +318,9 @@ def import_(
     report = import_masks(
         open_study(study), masks, reader=reader, adjudicated=adjudicated, surfaces=surfaces, reason=reason
     )
-    for problem in report.problems:
-        typer.echo(f"- {problem}", err=True)
+    # A locked visit refuses each of its masks with the same sentence: said once, with how often.
+    for problem, times in Counter(report.problems).items():
+        typer.echo(f"- {problem}{f' ({times} masks)' if times > 1 else ''}", err=True)
     taken = len(report.recorded) + report.unchanged
     typer.echo(
         f"Masks by {reader}: {len(report.recorded)} recorded, {report.unchanged} unchanged, "
@@ -544,7 +546,7 @@ def evaluate(
     typer.echo((out / "metrics.md").read_text(encoding="utf-8"))
 
 
-@app.command()
+@app.command(cls=_Command, epilog=_EXIT_CODES, short_help="All patients together: responders, monitoring, SCORTEN.")
 def cohort(
     study: StudyFolder,
     tables: Annotated[
@@ -570,7 +572,7 @@ def cohort(
     typer.echo(f"\nPage: {study / 'results' / 'cohort.html'}")
 
 
-@app.command()
+@app.command(cls=_Command, epilog=_EXIT_CODES, short_help="How well readers agree: one page and tables.")
 def compare(
     study: StudyFolder,
     a: Annotated[str, typer.Option("--a", metavar="READER", help="A reader, or model:NAME.", show_default=False)],
@@ -612,7 +614,7 @@ def compare(
     sys.exit(NEEDS_A_HUMAN if any(excluded.fault for excluded in comparison.excluded) else DONE)
 
 
-@app.command()
+@app.command(cls=_Command, epilog=_EXIT_CODES, short_help="Decide, blinded, where readers differ; final tables.")
 def adjudicate(
     study: StudyFolder,
     reader: Annotated[
@@ -682,10 +684,15 @@ def audit(
     ] = "",
     first: Annotated[
         datetime | None,
-        typer.Option("--from", formats=["%Y-%m-%d"], help="From this day on (UTC).", show_default=False),
+        typer.Option(
+            "--from", metavar="YYYY-MM-DD", formats=["%Y-%m-%d"], help="From this day on (UTC).", show_default=False
+        ),
     ] = None,
     last: Annotated[
-        datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Up to this day (UTC).", show_default=False)
+        datetime | None,
+        typer.Option(
+            "--to", metavar="YYYY-MM-DD", formats=["%Y-%m-%d"], help="Up to this day (UTC).", show_default=False
+        ),
     ] = None,
     blinded: Annotated[
         bool, typer.Option("--blinded", help="An edition that tells nobody which reader is which.")

@@ -342,7 +342,7 @@ def _check_readers(record: Sequence[Reading], readers: Sequence[str]) -> None:
                 else "import this reader's masks first"
             )
             there = ", ".join(printable(reader) for reader in known) or "nobody yet"
-            raise ReadingError(f"There is no reading by {printable(name)} ({there} has read): {remedy}.")
+            raise ReadingError(f"There is no reading by {printable(name)} (read by: {there}): {remedy}.")
 
 
 def _jobs(
@@ -627,7 +627,8 @@ def may_replace(detached: Agreement, rules: AgreementRules) -> Replacement:
     outside. ``undecided``: the limits lie within, an interval reaches outside. ``refused``: too few patients.
     """
     if detached.patients < rules.minimum_patients:
-        reason = f"{detached.patients} patients were compared and the protocol asks for {rules.minimum_patients}"
+        were = "patient was" if detached.patients == 1 else "patients were"
+        reason = f"{detached.patients} {were} compared and the protocol asks for {rules.minimum_patients}"
         return Replacement("refused", None, None, reason)
     limits, drawn = detached.difference, detached.by_patient
     if limits is None or limits.lower.value is None or limits.upper.value is None:

@@ -68,9 +68,10 @@ def write_comparison(comparison: Comparison, out: Path) -> None:
 def closing_lines(comparison: Comparison, out: Path) -> str:
     """What the terminal says at the end; ``out`` is where the files are."""
     from .report.agreement_content import replacement_sentence
+    from .report.words import count
 
     lines = [
-        f"{len(comparison.photos)} photographs of {len(comparison.patients)} patients compared, "
+        f"{count(len(comparison.photos), 'photograph')} of {count(len(comparison.patients), 'patient')} compared, "
         f"{len(comparison.excluded)} left out.",
         *(replacement_sentence(comparison, pair) for pair in comparison.pairs),
     ]

@@ -30,7 +30,7 @@ def default_readers(record: Sequence[Reading], protocol: Protocol) -> tuple[str,
     if len(people) < 2:
         there = ", ".join(printable(name) for name in sorted({reading.reader for reading in record})) or "nobody yet"
         raise ReadingError(
-            f"Adjudication needs two readers ({there} has read): import a second reader's masks, or measure first so "
+            f"Adjudication needs two readers (read by: {there}): import a second reader's masks, or measure first so "
             "that the model's readings are there."
         )
     return people

@@ -390,7 +390,7 @@ def test_a_model_stands_in_for_the_second_person(study: Path) -> None:
     protocol = open_study(study).protocol
     assert default_readers(record, protocol) == ("Duval", "Okafor")
     one = [reading for reading in record if reading.reader == "Duval"]
-    with pytest.raises(ReadingError, match=r"needs two readers \(Duval has read\)"):
+    with pytest.raises(ReadingError, match=r"needs two readers \(read by: Duval\)"):
         default_readers(one, protocol)
     model = replace(one[0], kind="model", reader="model:classical-v1")
     assert default_readers([*one, model], protocol) == ("Duval", "model:classical-v1")

@@ -215,7 +215,7 @@ def test_a_lost_mask_is_reported_and_the_rest_is_compared(study: Path) -> None:
 @pytest.mark.parametrize(
     ("readers", "sentence"),
     [
-        (("Okafor", "Nobody"), "There is no reading by Nobody (Duval, Lin, Okafor has read)"),
+        (("Okafor", "Nobody"), "There is no reading by Nobody (read by: Duval, Lin, Okafor)"),
         (("Okafor", "model:classical-v1"), "bsa-measure measure STUDY --reader model:classical-v1"),
         (("Okafor", "Okafor"), "has read no photograph twice"),
         (("Okafor", "Duval", "Okafor"), "named twice"),

@@ -198,8 +198,10 @@ def replacement_sentence(comparison: Comparison, pair: PairAgreement) -> str:
     """One sentence: whether the first reader may stand for the second under the protocol's margin."""
     a, b = comparison.readers[pair.first].label, comparison.readers[pair.second].label
     replacement, rules = pair.replacement, comparison.study.protocol.agreement
-    may = f"{a} may stand for {b}" if comparison.intra else f"{a} may replace {b}"
-    may_not = f"{a} may not stand for {b}" if comparison.intra else f"{a} may not replace {b}"
+    may, may_not = (f"{a} may {word}replace {b}" for word in ("", "not "))
+    if comparison.intra:
+        name = comparison.readers[0].reader
+        may, may_not = (f"one reading by {name} may {word}stand for another" for word in ("", "not "))
     if replacement.decision == "refused":
         return f"No statement is made whether {may}: {replacement.reason}."
     margin = f"the protocol's margin of ± {rules.margin_bsa_percent:g} % BSA"
@@ -671,11 +673,16 @@ def _both_plots(
         points, title=f"Both readers: {what}", x_title=f"{b}, {unit}", y_title=f"{a}, {unit}", threshold=threshold
     )
     many = found.rows != found.patients
-    lines = "Solid blue: bias; dashed: 95 % limits of agreement; bands: their 95 % intervals"
-    how = f"{lines}{', resampled by patient' if many else ''}." if levels else "Too few rows for limits of agreement."
+    bands = any(level.low is not None for level in levels)
+    of_bands = f"; bands: their 95 % intervals{', resampled by patient' if many else ''}" if bands else ""
+    how = f"Solid blue: bias; dashed: 95 % limits of agreement{of_bands}."
+    if not levels:
+        how = "Too few rows for limits of agreement."
     per = "visit" if many else "patient"
     icc = _interval_of(found, "icc", found.icc)
-    reliability = f" ICC(A,1) {_plain(icc, 3)}" + (f" ({_range(icc, 3)})." if icc.low is not None else ".")
+    reliability = ""
+    if icc.value is not None:
+        reliability = f" ICC(A,1) {_plain(icc, 3)}" + (f" ({_range(icc, 3)})." if icc.low is not None else ".")
     limit = "" if threshold is None else " Dashed: the limit of the response for each reader."
     return [
         Figure(difference, f"{what}: difference {a} − {b} against the mean, one dot a {per}. {how}"),

@@ -94,10 +94,6 @@ def difference_plot_svg(
                 f'<path class="margin" d="M{_LEFT} {y(value):.1f}H{right}" stroke="#6a3d7c" stroke-width="1.3" '
                 'stroke-dasharray="2 4"/>'
             )
-        parts.append(
-            f'<text class="margin-text" x="{_LEFT + 6}" y="{y(margin) - 4:.1f}" fill="#6a3d7c">'
-            f"margin of the protocol, ± {margin:g}</text>"
-        )
     heights = _spread([y(level.value) for level in levels], 25)
     for level, text_y in zip(levels, heights, strict=True):
         if level.low is not None and level.high is not None:
@@ -113,6 +109,11 @@ def difference_plot_svg(
             f'<tspan x="{right + 7}" dy="12">{_signed(level.value, log)}</tspan></text>'
         )
     parts += [_dot(x(px), y(py), p.hint) for px, py, p in zip(xs, ys, points, strict=True)]
+    if margin is not None:
+        parts.append(
+            f'<text class="margin-text" x="{_LEFT + 6}" y="{y(margin) - 4:.1f}" fill="#6a3d7c">'
+            f"margin of the protocol, ± {margin:g}</text>"
+        )
     return _svg(_WIDTH, _HEIGHT, "difference-plot", title, parts)
 
 
