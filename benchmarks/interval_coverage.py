@@ -8,7 +8,9 @@
 the one that comes with the program, which must not have been fitted to these phantoms; with ``--folds``, one fitted
 anew to the other patients of the same studies. ``simulated``: readers of known error, who see the true fractions of
 phantom courses through a logit-normal error shared by patient, visit and place; the model is fitted to one half of the
-patients and judged on the other. Slow: a second or two a simulated patient.
+patients and judged on the other. Slow: a second or two a simulated patient. ``--why`` adds where in the draws the truth
+lies, for H and what it is made of: as made, with the maximum as drawn, without blunders, and without blunders but
+with the spreads of patient, visit and place that the reader truly has.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+from scipy.stats import norm
 
 from bsa_measure.bsa import VisitBsa, visit_bsa
 from bsa_measure.chart import load_chart
@@ -36,7 +39,15 @@ from bsa_measure.fractions import Areas
 from bsa_measure.proportion import clopper_pearson
 from bsa_measure.protocol import Endpoint
 from bsa_measure.segment import registered_error_model
-from bsa_measure.uncertainty import ErrorModel, from_logit, simulate_course, to_logit
+from bsa_measure.uncertainty import (
+    Blunder,
+    ErrorModel,
+    draw_visits,
+    drawn_maximum,
+    from_logit,
+    simulate_course,
+    to_logit,
+)
 
 RULE = Endpoint()
 SEED = 20_261
@@ -65,6 +76,8 @@ class Judged:
     response: bool
     answers: tuple[str, str]  # with and without the error model
     excess: float
+    healed: float  # the true H
+    missed: int  # -1: the true H lies below its interval, 1: above, 0: inside
 
 
 def judge(patient: Patient, error: ErrorModel) -> Judged | None:
@@ -91,6 +104,8 @@ def judge(patient: Patient, error: ErrorModel) -> Judged | None:
         response=call(true, RULE).response == "yes",
         answers=(str(call(read, RULE, found).response), str(call(read, RULE).response)),
         excess=found.excess,
+        healed=h,
+        missed=int(h > found.healed.high) - int(h < found.healed.low),
     )
 
 
@@ -107,6 +122,10 @@ def tables(judged: Sequence[Judged]) -> list[str]:
         _line(
             f"H on D{RULE.day}, points", [j.held for j in judged], [j.width for j in judged], [j.error for j in judged]
         ),
+        "",
+        "| true H | held | true H above the interval | below |",
+        "|---|---|---|---|",
+        *_held_by_truth(judged),
         "",
         f"What hidden skin alone leaves open holds the true H in {_share([j.held_by_bounds for j in judged])}.",
         f"The maximum of the visits read is {np.mean([j.excess for j in judged]):.3f} % BSA too high on average.",
@@ -189,6 +208,18 @@ def _line(name: str, held: Sequence[bool], widths: Sequence[float], errors: Sequ
         f"| {name} | {100 * np.mean(held):.1f} % ({sum(held)} of {len(held)}) | {100 * low:.0f} to {100 * high:.0f} % "
         f"| {np.median(widths):.2f} | {np.mean(np.abs(errors)):.2f} |"
     )
+
+
+def _held_by_truth(judged: Sequence[Judged]) -> list[str]:
+    """A ceiling would show in the last row: nobody's H is above 100."""
+    edges = [-np.inf, 80.0, 90.0, 95.0, 99.5, np.inf]
+    lines = []
+    for low, high in zip(edges, edges[1:], strict=False):
+        inside = [j for j in judged if low <= j.healed < high]
+        name = "to".join(f" {edge:g} " if np.isfinite(edge) else " " for edge in (low, high)).strip()
+        held = _share([j.held for j in inside]) if inside else "–"
+        lines.append(f"| {name} | {held} | {sum(j.missed > 0 for j in inside)} | {sum(j.missed < 0 for j in inside)} |")
+    return lines
 
 
 def _share(held: Sequence[bool]) -> str:
@@ -369,12 +400,75 @@ def _moved(fraction: float, by: float) -> np.ndarray:
     return from_logit(to_logit(np.array([fraction]), floor) + by, floor)[0]
 
 
-def judge_readers(patients: int, curve: Path | None) -> list[str]:
+Places = dict[str, float]
+"""What: the share of the draws that are below its truth."""
+
+
+def places(patient: Patient, error: ErrorModel, *, taken_off: bool = True) -> Places | None:
+    """Where in the draws the truth of the last day lies; ``taken_off``: with the maximum freed from its bias."""
+    drawn = draw_visits(patient.read, {error.reader: error}, patient=patient.name)
+    true, now = healing(patient.true, RULE.day), drawn[-1].detached
+    if true.healed is None or true.detached is None or true.maximum is None:
+        return None
+    most = np.max([visit.detached for visit in drawn], axis=0)
+    if taken_off:
+        most, _ = drawn_maximum(drawn, now, RULE.maximum)
+    # Without a maximum there is no H: below every truth, which none of these patients comes near.
+    h = np.where(most > 0, 100 * (1 - now / np.maximum(most, 1e-9)), -np.inf)
+    pairs = {"H": (h, true.healed.point), "D": (now, true.detached.point), "M": (most, true.maximum)}
+    return {name: float(np.mean(values < truth)) for name, (values, truth) in pairs.items()}
+
+
+def _places_line(name: str, found: Sequence[Places]) -> str:
+    """Mean place, and how wide the draws are: the reciprocal of the spread of the places as normal scores."""
+    cells = []
+    for what in ("H", "D", "M"):
+        place = np.clip([one[what] for one in found], 0.0005, 0.9995)
+        cells.append(f"{place.mean():.2f} | {1 / norm.ppf(place).std():.2f}")
+    return f"| {name} | {' | '.join(cells)} |"
+
+
+def why(reader: Reader, everyone: Sequence[Patient], error: ErrorModel) -> list[str]:
+    """Where the truth lies in the draws, as made and with one part left out, or known, at a time."""
+    sane = replace(error, detached=replace(error.detached, blunder=Blunder()))
+    own = {"patient": reader.patient, "visit": reader.visit, "place": reader.place}
+    known = replace(sane, detached=replace(sane.detached, **own))
+    made = {
+        "as made": [places(patient, error) for patient in everyone],
+        "the maximum as drawn": [places(patient, error, taken_off=False) for patient in everyone],
+        "no blunders": [places(patient, sane) for patient in everyone],
+        "no blunders, the maximum as drawn": [places(patient, sane, taken_off=False) for patient in everyone],
+        "no blunders, true shared spreads": [places(patient, known) for patient in everyone],
+    }
+    return [_places_line(f"{reader.name}, {name}", [one for one in found if one]) for name, found in made.items()]
+
+
+def about_fit(reader: Reader, everyone: Sequence[Patient], error: ErrorModel) -> str:
+    """What was fitted beside what is true, and what draws that are cut off at 0 add."""
+    d = error.detached
+    fitted = (f"{name} {getattr(d, name):.2f} ({getattr(reader, name):.2f})" for name in ("patient", "visit", "place"))
+    drawn, true = [], []
+    for patient in everyone:
+        last = draw_visits(patient.read, {error.reader: error}, patient=patient.name)[-1]
+        for read, known, draws in zip(last.visit.surfaces, patient.true[-1].surfaces, last.fractions, strict=True):
+            if (read.areas.detached_fraction or 0.0) < d.floor:
+                drawn.append(read.weight * float(draws.mean()))
+                true.append(read.weight * (known.areas.detached_fraction or 0.0))
+    return (
+        f"- {reader.name}: spreads fitted (true): {', '.join(fitted)}; blunders {100 * d.blunder.share:.1f} %; "
+        f"surfaces read below the floor on the last day: drawn {sum(drawn) / len(everyone):.3f} % BSA a patient, true "
+        f"{sum(true) / len(everyone):.3f}"
+    )
+
+
+def judge_readers(patients: int, curve: Path | None, explain: bool) -> list[str]:
     """The page about readers of known error; the reliability curve goes to a file of its own."""
     with ProcessPoolExecutor() as pool:
         courses = list(pool.map(true_course, range(1, patients + 1), chunksize=4))
     lines: list[str] = []
     together: list[Judged] = []
+    reasons: list[str] = []
+    fits: list[str] = []
     for place, reader in enumerate(READERS):
         rng = np.random.default_rng([SEED, place])
         everyone = [read_course(course, reader, rng) for course in courses]
@@ -382,6 +476,9 @@ def judge_readers(patients: int, curve: Path | None) -> list[str]:
         error = fit(everyone[:half], "R")
         judged = [found for patient in everyone[half:] if (found := judge(patient, error)) is not None]
         together += judged
+        if explain:
+            reasons += why(reader, everyone[half:], error)
+            fits.append(about_fit(reader, everyone[half:], error))
         about = ", ".join(
             f"{key.replace('_', ' ')} {value:g}" for key, value in vars(reader).items() if isinstance(value, float)
         )
@@ -389,7 +486,22 @@ def judge_readers(patients: int, curve: Path | None) -> list[str]:
         lines += tables(judged)
     if curve is not None:
         curve.write_text(reliability_curve(together), encoding="utf-8")
-    return [*lines, "", "### The simulated readers together", *tables(together)]
+    lines += ["", "### The simulated readers together", *tables(together)]
+    if explain:
+        lines += [
+            "",
+            "### Where the truth lies in the draws",
+            "",
+            "Place: 0.5 is right, above it the draws are too low. Width: 1 is right, above it they are too wide.",
+            "",
+            "| reader | H, place | width | D, place | width | M, place | width |",
+            "|---|---|---|---|---|---|---|",
+            *reasons,
+            "",
+            f"The largest true H is {max(one.healed for one in together):.1f}.",
+            *fits,
+        ]
+    return lines
 
 
 def main() -> None:
@@ -403,9 +515,12 @@ def main() -> None:
     of_study.add_argument("--folds", type=int, default=0)
     simulated = commands.add_parser("simulated", help="readers of known error")
     simulated.add_argument("--patients", type=int, default=80)
+    simulated.add_argument("--why", action="store_true", help="where in the draws the truth lies, part by part")
     simulated.add_argument("--curve", type=Path, help="write the reliability curve here, as SVG")
     wish = parser.parse_args()
-    work: Callable[[], list[str]] = partial(judge_readers, getattr(wish, "patients", 0), getattr(wish, "curve", None))
+    work: Callable[[], list[str]] = partial(
+        judge_readers, getattr(wish, "patients", 0), getattr(wish, "curve", None), getattr(wish, "why", False)
+    )
     if wish.command == "study":
         work = partial(judge_studies, wish.studies, wish.reader, wish.error_model, wish.folds)
     try:
