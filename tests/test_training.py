@@ -13,12 +13,14 @@ torch = pytest.importorskip("torch", reason="needs the extra [train]")
 pytest.importorskip("segmentation_models_pytorch", reason="needs the extra [train]")
 
 from bsa_measure.errors import TrainingError  # noqa: E402
-from bsa_measure.network import Made  # noqa: E402
+from bsa_measure.network import Made, NetworkModel  # noqa: E402
 from bsa_measure.segment import load_model, segment  # noqa: E402
 from bsa_measure.training.architecture import build_network  # noqa: E402
 from bsa_measure.training.command import train_model  # noqa: E402
+from bsa_measure.training.crops import Crops  # noqa: E402
 from bsa_measure.training.data import examples, read_data_file  # noqa: E402
 from bsa_measure.training.export import fit_temperature, load_onnx_weights, to_onnx  # noqa: E402
+from bsa_measure.training.looks import probabilities  # noqa: E402
 from bsa_measure.training.loss import partial_label_loss  # noqa: E402
 from bsa_measure.training.recipe import Recipe  # noqa: E402
 
@@ -120,6 +122,23 @@ def test_the_exported_file_answers_as_the_network_does_and_gives_its_weights_bac
         load_onnx_weights(build_network(Recipe(encoder="tf_efficientnet_lite2"), imagenet=False), data)
 
 
+def test_during_training_a_photograph_is_read_as_the_finished_model_reads_it() -> None:
+    torch.manual_seed(4)
+    network = build_network(Recipe(encoder="tf_efficientnet_lite0"), imagenet=False).eval()
+    with torch.no_grad():
+        for value in network.state_dict().values():
+            if value.is_floating_point():
+                value.mul_(1 + 0.05 * torch.rand_like(value)).add_(0.02 * torch.rand_like(value))
+    made = Made(128, 1.0, 2.0, (0.5,), 1.5)
+    model = NetworkModel("small", "", "", "", to_onnx(network, made.metadata()))
+    pixels = np.random.default_rng(5).integers(0, 256, (150, 90, 3), np.uint8)
+    with torch.no_grad():
+        answer = probabilities(network, pixels, made).numpy()
+    expected = model.probabilities(pixels)
+    assert np.ptp(expected[2]) > 0.01
+    np.testing.assert_allclose(answer, expected, atol=1e-3)
+
+
 @pytest.fixture
 def study(tmp_path: Path) -> Path:
     rng = np.random.default_rng(0)
@@ -135,6 +154,20 @@ def study(tmp_path: Path) -> Path:
         cv2.imwrite(str(mask), labels)
     (tmp_path / "data.toml").write_text(SMALL, encoding="utf-8")
     return tmp_path
+
+
+@pytest.mark.filterwarnings("default")
+def test_a_source_may_be_learned_from_at_sizes_of_its_own(study: Path) -> None:
+    def seen(own: str) -> float:
+        """Share of the crops that shows the photograph and not what lies beyond it."""
+        (study / "data.toml").write_text(f"{SMALL}{own}\n", encoding="utf-8")
+        data = read_data_file(study / "data.toml")
+        crops = Crops(examples(data, study), {source.name: source for source in data.source}, data.recipe)
+        return float(np.mean([(crops[number][1] >= 0).float().mean() for number in range(len(crops))]))
+
+    # 32 x 21 pixels of a photograph in a crop of 64 x 64; of one with 512 x 341 the crop shows a part.
+    assert seen("long_side = [32, 32]") < 0.25
+    assert seen("long_side = [512, 512]") > 0.6
 
 
 @pytest.mark.filterwarnings("default")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -23,20 +21,25 @@ def made_for(recipe: Recipe) -> Made:
 
 
 def look(network: nn.Module, pixels: Pixels, made: Made, factor: float) -> Tensor:
-    """Logits (5, h, w) of one look at a (height, width, 3) uint8 photograph, in the size of the first look."""
+    """Logits (5, h, w) of one look at a (height, width, 3) uint8 photograph, in the size of that look."""
     device = next(network.parameters()).device
     width, height = network_size(pixels.shape[1], pixels.shape[0], made, factor)
-    image = torch.from_numpy(network_image(pixels, made, factor)).to(device)
-    logits: Any = network(image)[:, :, :height, :width]
+    logits: Tensor = network(torch.from_numpy(network_image(pixels, made, factor)).to(device))
+    return logits[0, :, :height, :width]
+
+
+def in_first_size(planes: Tensor, pixels: Pixels, made: Made) -> Tensor:
+    """Planes (5, h, w) of one look, brought to the size of the first."""
     width, height = network_size(pixels.shape[1], pixels.shape[0], made)
-    at_first: Tensor = nn.functional.interpolate(logits, (height, width), mode="bilinear", align_corners=False)[0]
-    return at_first
+    larger: Tensor = nn.functional.interpolate(planes[None], (height, width), mode="bilinear", align_corners=False)[0]
+    return larger
 
 
 def probabilities(network: nn.Module, pixels: Pixels, made: Made) -> Tensor:
     """Class probabilities (5, h, w) of all looks, as :meth:`bsa_measure.network.NetworkModel.probabilities`."""
-    looks = [look(network, pixels, made, factor).softmax(0) for factor in (1.0, *made.further_looks)]
-    answer = torch.stack(looks).mean(0)
+    looks = (look(network, pixels, made, factor).div(made.temperature).softmax(0)
+             for factor in (1.0, *made.further_looks))  # fmt: skip
+    answer = torch.stack([in_first_size(planes, pixels, made) for planes in looks]).mean(0)
     answer[Tissue.DETACHED] *= made.detached_odds
     normalised: Tensor = answer / answer.sum(0)
     return normalised
