@@ -122,10 +122,10 @@ class NetworkModel:
             ModelError: ONNX Runtime cannot run the file, or it is no network of this format.
         """
         made = self.started[1]
-        answer = self._look(pixels, 1.0)
+        answer = self.look(pixels, 1.0)
         size = (answer.shape[2], answer.shape[1])
         for factor in made.further_looks:
-            for plane, smaller in zip(answer, self._look(pixels, factor), strict=True):
+            for plane, smaller in zip(answer, self.look(pixels, factor), strict=True):
                 plane += cv2.resize(smaller, size, interpolation=cv2.INTER_LINEAR)
         if made.further_looks:
             answer *= np.float32(1 / (1 + len(made.further_looks)))
@@ -134,7 +134,8 @@ class NetworkModel:
             answer /= answer.sum(axis=0)
         return answer
 
-    def _look(self, pixels: Pixels, factor: float) -> Floats:
+    def look(self, pixels: Pixels, factor: float) -> Floats:
+        """Class probabilities (5, h, w) of one look: ``factor`` 1 or a smaller one, before the odds of *detached*."""
         session, made = self.started
         width, height = network_size(pixels.shape[1], pixels.shape[0], made, factor)
         image = network_image(pixels, made, factor)

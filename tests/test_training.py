@@ -118,6 +118,15 @@ def test_the_exported_file_answers_as_the_network_does_and_gives_its_weights_bac
     load_onnx_weights(again, data)
     with torch.no_grad():
         np.testing.assert_allclose(again(image).numpy(), expected, atol=1e-6)
+    # Another decoder can begin on the encoder that has learned.
+    other = build_network(Recipe(decoder="unet" if decoder == "linknet" else "linknet", encoder=recipe.encoder),
+                          imagenet=False)  # fmt: skip
+    fresh = {key: value.clone() for key, value in other.state_dict().items()}
+    load_onnx_weights(other, data, decoder=False)
+    for key, value in other.state_dict().items():
+        assert torch.equal(value, (network.state_dict() if key.startswith("encoder.") else fresh)[key]), key
+    with pytest.raises(TrainingError, match="another encoder or decoder"):
+        load_onnx_weights(other, data)
     with pytest.raises(TrainingError, match="another encoder or decoder"):
         load_onnx_weights(build_network(Recipe(encoder="tf_efficientnet_lite2"), imagenet=False), data)
 

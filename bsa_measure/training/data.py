@@ -85,6 +85,11 @@ class Source(BaseModel):
                 table[value, Tissue[name.upper()]] = True
         return table
 
+    @property
+    def value_of_class(self) -> npt.NDArray[np.uint8]:
+        """(classes,): the mask value that a pixel of this class has; the first one where several may stand for it."""
+        return np.asarray(self.table.argmax(axis=0), np.uint8)
+
 
 class DataFile(BaseModel):
     """A data file: the recipe and the sources."""

@@ -86,7 +86,7 @@ def train(
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     network = build_network(recipe, imagenet=start is None)
     if start is not None:
-        load_onnx_weights(network, start)
+        load_onnx_weights(network, start, decoder=recipe.start_decoder)
     freeze(network, recipe.frozen_stages)
     network.to(device, memory_format=torch.channels_last)
     average = {name: value.detach().clone() for name, value in network.state_dict().items()}
@@ -194,10 +194,8 @@ def _scores(
     for example in looked_at:
         source = sources[example.source]
         pixels, mask = read_example(example, source)
-        answer = probabilities(network, pixels, made)
-        merged = torch.einsum("vk,khw->vhw", torch.from_numpy(source.table).float().to(answer.device), answer)
-        marked = cv2.resize(merged.argmax(0).to(torch.uint8).cpu().numpy(), mask.shape[::-1],
-                            interpolation=cv2.INTER_NEAREST)  # fmt: skip
+        classes = probabilities(network, pixels, made).argmax(0).cpu().numpy()
+        marked = cv2.resize(source.value_of_class[classes], mask.shape[::-1], interpolation=cv2.INTER_NEAREST)
         for value in range(1, len(source.values)):
             both = sums.setdefault(f"{source.name}: {' or '.join(source.values[value])}", [0, 0])
             both[0] += int(np.count_nonzero((marked == value) & (mask == value)))

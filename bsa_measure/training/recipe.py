@@ -14,8 +14,10 @@ class Recipe(BaseModel):
         name: what the trained model is called; a site's model needs a name of its own.
         decoder: ``linknet`` or ``unet`` (with narrow layers).
         encoder: the EfficientNet-Lite whose ImageNet weights the training starts from.
-        start: name of a model whose weights are continued instead; it must have the same encoder and decoder.
+        start: name of a model whose weights are continued instead; it must have the same encoder, and the same decoder
+            unless that starts anew.
         start_sha256: of that model's file; set, any other model of the name is refused.
+        start_decoder: take over its decoder too; otherwise the encoder alone, so that the decoder may be another.
         seed: of every draw.
         steps: batches; of the last one the averaged weights are the result.
         batch: crops per step.
@@ -48,6 +50,7 @@ class Recipe(BaseModel):
     )
     start: str = ""
     start_sha256: str = ""
+    start_decoder: bool = True
     seed: int = 1
     steps: Annotated[int, Field(ge=1)] = 4000
     batch: Annotated[int, Field(ge=1)] = 8
