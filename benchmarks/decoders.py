@@ -4,7 +4,7 @@
 
 Trains one network for each decoder on the same crops in the same order and prints what each has learned (Dice, pooled,
 on the `tune` photographs, which no network learns from), what a step and what an answer costs. The decoders start from
-nothing; the encoder starts from ImageNet's weights, or from those of a model, which has seen lesions: then a few hundred
+nothing; the encoder starts from ImageNet's weights, or from those of a model that has seen lesions: then a few hundred
 batches tell decoders apart, though that encoder was trained under one of them. It goes on where it was stopped.
 """
 

@@ -22,9 +22,9 @@ from bsa_measure.tissue import Tissue
 from bsa_measure.training.crops import read_example
 from bsa_measure.training.data import Example, Source, examples, pick, read_data_file
 
-LOOKS = ((1.0,), (0.75,), (0.5,), (1.0, 0.75), (1.0, 0.5), (1.0, 0.75, 0.5))
+FURTHER = ((), (0.75,), (0.5,), (0.75, 0.5), (1.0,))
 ODDS = (1.0, 1.25, 1.5, 2.0, 2.5)
-Choice = tuple[tuple[float, ...], float]
+Choice = tuple[tuple[float, ...], bool, float]  # further looks, whether mirrored, odds
 # For each photograph and value of its mask: pixels marked, pixels true, pixels both.
 Counts = dict[tuple[str, Choice], list[tuple[int, int, int]]]
 
@@ -33,16 +33,18 @@ def answers(model: NetworkModel, pixels: npt.NDArray[np.uint8]) -> dict[Choice, 
     """(5, h, w) probabilities of every choice."""
     first = model.look(pixels, 1.0)
     size = (first.shape[2], first.shape[1])
-    seen = {1.0: first}
-    for factor in {factor for looks in LOOKS for factor in looks} - {1.0}:
-        seen[factor] = np.stack([cv2.resize(plane, size) for plane in model.look(pixels, factor)])
     found = {}
-    for looks in LOOKS:
-        mean = np.mean([seen[factor] for factor in looks], axis=0)
-        for odds in ODDS:
-            answer = mean.copy()
-            answer[Tissue.DETACHED] *= odds
-            found[looks, odds] = answer
+    for mirrored in (False, True):
+        seen = {}
+        for factor in {factor for further in FURTHER for factor in further}:
+            look = model.look(pixels, factor, mirrored=mirrored)
+            seen[factor] = np.stack([cv2.resize(np.ascontiguousarray(plane), size) for plane in look])
+        for further in FURTHER:
+            mean = np.mean([first, *(seen[factor] for factor in further)], axis=0)
+            for odds in ODDS:
+                answer = mean.copy()
+                answer[Tissue.DETACHED] *= odds
+                found[further, mirrored, odds] = answer
     return found
 
 
@@ -78,13 +80,16 @@ def main() -> None:
         own = [example for example in found if example.source == source.name]
         for example in own[:: -(-len(own) // wish.photos) or 1]:
             count(model, example, source, counts)
-    print("| photographs: class | photos | looks | odds times | Dice pooled | Dice mean | area marked / true |")
+    print("| photographs: class | photos | further looks | odds times | Dice pooled | Dice mean | area marked / true |")
     print("|---|---|---|---|---|---|---|")
-    for (name, (looks, odds)), rows in counts.items():
+    for (name, (further, mirrored, odds)), rows in counts.items():
+        if mirrored and not further or not mirrored and further == (1.0,):
+            continue  # the first look alone, a second time
         marked, true, both = np.array(rows).sum(axis=0)
         each = [2 * b / (m + t) for m, t, b in rows if t]
         print(
-            f"| {name} | {len(each)} of {len(rows)} | {', '.join(f'{look:g}' for look in looks)} | {odds:g} "
+            f"| {name} | {len(each)} of {len(rows)} "
+            f"| {', '.join(f'{look:g}' for look in further)}{' mirrored' if mirrored else ''} | {odds:g} "
             f"| {2 * both / max(1, marked + true):.3f} | {np.mean(each) if each else np.nan:.3f} "
             f"| {marked / max(1, true):.2f} |"
         )

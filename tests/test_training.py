@@ -131,14 +131,15 @@ def test_the_exported_file_answers_as_the_network_does_and_gives_its_weights_bac
         load_onnx_weights(build_network(Recipe(encoder="tf_efficientnet_lite2"), imagenet=False), data)
 
 
-def test_during_training_a_photograph_is_read_as_the_finished_model_reads_it() -> None:
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_during_training_a_photograph_is_read_as_the_finished_model_reads_it(mirrored: bool) -> None:
     torch.manual_seed(4)
     network = build_network(Recipe(encoder="tf_efficientnet_lite0"), imagenet=False).eval()
     with torch.no_grad():
         for value in network.state_dict().values():
             if value.is_floating_point():
                 value.mul_(1 + 0.05 * torch.rand_like(value)).add_(0.02 * torch.rand_like(value))
-    made = Made(128, 1.0, 2.0, (0.5,), 1.5)
+    made = Made(128, 1.0, 2.0, (0.5,), mirrored, 1.5)
     model = NetworkModel("small", "", "", "", to_onnx(network, made.metadata()))
     pixels = np.random.default_rng(5).integers(0, 256, (150, 90, 3), np.uint8)
     with torch.no_grad():

@@ -22,7 +22,7 @@ from bsa_measure.network import Made, network_size
 from .crops import read_example
 from .data import DataFile, Example, examples, pick
 from .export import fit_temperature, to_onnx
-from .looks import in_first_size, look, made_for
+from .looks import in_first_size, looks, made_for
 
 _PIXELS: Final = 4000  # of each photograph, for the temperature
 
@@ -149,8 +149,8 @@ def _temperature(network: nn.Module, data: DataFile, tune: Sequence[Example], ma
         pixels, mask = read_example(example, sources[example.source])
         width, height = network_size(pixels.shape[1], pixels.shape[0], made)
         values = cv2.resize(mask, (width, height), interpolation=cv2.INTER_NEAREST).ravel()
-        looks = [look(network, pixels, made, factor) for factor in (1.0, *made.further_looks)]
-        logits = torch.stack([in_first_size(planes, pixels, made).flatten(1) for planes in looks])
+        seen = looks(network, pixels, made)
+        logits = torch.stack([in_first_size(planes, pixels, made).flatten(1) for planes in seen])
         places = torch.from_numpy(rng.choice(values.size, min(_PIXELS, values.size), replace=False))
         answers.append(logits[:, :, places])
         masks.append(torch.from_numpy(values.astype(np.int64))[places])
