@@ -3,14 +3,16 @@
     python benchmarks/interval_coverage.py study STUDY [STUDY ...] --reader model:classical-v1 [--error-model FILE]
     python benchmarks/interval_coverage.py study STUDY [STUDY ...] --reader model:classical-v1 --folds 5
     python benchmarks/interval_coverage.py simulated [--patients 80] [--curve docs/reliability.svg]
+    python benchmarks/interval_coverage.py simulated --seed 4242 [--days=-2,-1,0,1,2,3,7] [--why]
 
 ``study``: phantom studies, each measured with this reader's masks, judged with the reader's error model: by default
 the one that comes with the program, which must not have been fitted to these phantoms; with ``--folds``, one fitted
 anew to the other patients of the same studies. ``simulated``: readers of known error, who see the true fractions of
 phantom courses through a logit-normal error shared by patient, visit and place; the model is fitted to one half of the
 patients and judged on the other. Slow: a second or two a simulated patient. ``--why`` adds where in the draws the truth
-lies, for H and what it is made of: as made, with the maximum as drawn, without blunders, and without blunders but
-with the spreads of patient, visit and place that the reader truly has.
+lies, for H and what it is made of: as made, with the maximum as drawn, without blunders, and with the spreads of
+patient, visit and place that the reader truly has. Anything about the method is decided on another ``--seed``, so that
+the usual one stays a test.
 """
 
 from __future__ import annotations
@@ -351,21 +353,23 @@ READERS = (
 DAYS = (-2, 0, 7)
 
 
-def true_course(number: int) -> tuple[str, float, dict[int, dict[str, tuple[float, float]]]]:
+def true_course(
+    number: int, seed: int, days: Sequence[int]
+) -> tuple[str, float, dict[int, dict[str, tuple[float, float]]]]:
     """A phantom's name, age, and the true fractions of every surface on every day."""
     from bsa_measure.phantom.patients import draw_patient
     from bsa_measure.phantom.study import Sitter
     from bsa_measure.phantom.truth import visit_truth
 
-    sitter = Sitter(draw_patient(SEED, number), subdivisions=0)
-    days = {}
-    for day in DAYS:
+    sitter = Sitter(draw_patient(seed, number), subdivisions=0)
+    found = {}
+    for day in days:
         truth = visit_truth(sitter.patient.patient, sitter.standing, sitter.disease, day, load_chart("lund-browder"))
-        days[day] = {
+        found[day] = {
             name: (s.areas.detached_fraction or 0.0, s.areas.reepithelialised_fraction or 0.0)
             for name, s in truth.surfaces.items()
         }
-    return sitter.patient.patient, sitter.patient.age_years, days
+    return sitter.patient.patient, sitter.patient.age_years, found
 
 
 def read_course(
@@ -430,15 +434,19 @@ def _places_line(name: str, found: Sequence[Places]) -> str:
 
 def why(reader: Reader, everyone: Sequence[Patient], error: ErrorModel) -> list[str]:
     """Where the truth lies in the draws, as made and with one part left out, or known, at a time."""
-    sane = replace(error, detached=replace(error.detached, blunder=Blunder()))
+    d = error.detached
     own = {"patient": reader.patient, "visit": reader.visit, "place": reader.place}
-    known = replace(sane, detached=replace(sane.detached, **own))
+    known = replace(error, detached=replace(d, **own))
     made = {
         "as made": [places(patient, error) for patient in everyone],
         "the maximum as drawn": [places(patient, error, taken_off=False) for patient in everyone],
-        "no blunders": [places(patient, sane) for patient in everyone],
-        "no blunders, the maximum as drawn": [places(patient, sane, taken_off=False) for patient in everyone],
-        "no blunders, true shared spreads": [places(patient, known) for patient in everyone],
+        "no blunders": [
+            places(patient, replace(error, detached=replace(d, blunder=Blunder()))) for patient in everyone
+        ],
+        "no spurious patches": [
+            places(patient, replace(error, detached=replace(d, spurious=None))) for patient in everyone
+        ],
+        "true shared spreads": [places(patient, known) for patient in everyone],
     }
     return [_places_line(f"{reader.name}, {name}", [one for one in found if one]) for name, found in made.items()]
 
@@ -455,22 +463,24 @@ def about_fit(reader: Reader, everyone: Sequence[Patient], error: ErrorModel) ->
                 drawn.append(read.weight * float(draws.mean()))
                 true.append(read.weight * (known.areas.detached_fraction or 0.0))
     return (
-        f"- {reader.name}: spreads fitted (true): {', '.join(fitted)}; blunders {100 * d.blunder.share:.1f} %; "
+        f"- {reader.name}: spreads fitted (true): {', '.join(fitted)}; slope {d.slope:.2f}; blunders "
+        f"{100 * d.blunder.share:.1f} %; "
         f"surfaces read below the floor on the last day: drawn {sum(drawn) / len(everyone):.3f} % BSA a patient, true "
         f"{sum(true) / len(everyone):.3f}"
     )
 
 
-def judge_readers(patients: int, curve: Path | None, explain: bool) -> list[str]:
+def judge_readers(patients: int, seed: int, days: Sequence[int], curve: Path | None, explain: bool) -> list[str]:
     """The page about readers of known error; the reliability curve goes to a file of its own."""
     with ProcessPoolExecutor() as pool:
-        courses = list(pool.map(true_course, range(1, patients + 1), chunksize=4))
+        draw = partial(true_course, seed=seed, days=days)
+        courses = list(pool.map(draw, range(1, patients + 1), chunksize=4))
     lines: list[str] = []
     together: list[Judged] = []
     reasons: list[str] = []
     fits: list[str] = []
     for place, reader in enumerate(READERS):
-        rng = np.random.default_rng([SEED, place])
+        rng = np.random.default_rng([seed, place])
         everyone = [read_course(course, reader, rng) for course in courses]
         half = len(everyone) // 2
         error = fit(everyone[:half], "R")
@@ -515,14 +525,19 @@ def main() -> None:
     of_study.add_argument("--folds", type=int, default=0)
     simulated = commands.add_parser("simulated", help="readers of known error")
     simulated.add_argument("--patients", type=int, default=80)
+    simulated.add_argument("--seed", type=int, default=SEED, help="other phantoms and other errors")
+    simulated.add_argument("--days", default=",".join(map(str, DAYS)), help="of the visits; the last one is judged")
     simulated.add_argument("--why", action="store_true", help="where in the draws the truth lies, part by part")
     simulated.add_argument("--curve", type=Path, help="write the reliability curve here, as SVG")
     wish = parser.parse_args()
-    work: Callable[[], list[str]] = partial(
-        judge_readers, getattr(wish, "patients", 0), getattr(wish, "curve", None), getattr(wish, "why", False)
-    )
+    work: Callable[[], list[str]]
     if wish.command == "study":
         work = partial(judge_studies, wish.studies, wish.reader, wish.error_model, wish.folds)
+    else:
+        days = sorted(int(day) for day in wish.days.split(","))
+        if days[-1] != RULE.day:
+            sys.exit(f"The last of --days must be {RULE.day}, the day on which calls are made.")
+        work = partial(judge_readers, wish.patients, wish.seed, days, wish.curve, wish.why)
     try:
         print("\n".join(work()))
     except BsaMeasureError as error:

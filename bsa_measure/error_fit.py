@@ -8,6 +8,9 @@ of the draws.
 
 Truth is regressed on the reading, not the reading on truth: what is wanted is the truth behind a reading, and readings
 far out lie further out than their truth (regression to the mean). It holds for patients like those of the fit.
+
+It is a model in two parts (Duan et al. 1983): whether anything is there behind a reading, and how much where there is.
+Taken together, small spurious patches would look like large surfaces misread altogether.
 """
 
 from __future__ import annotations
@@ -21,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import ReadingError
-from .uncertainty import Blunder, ErrorModel, FractionError, KindError, kind_of, to_logit
+from .uncertainty import Blunder, ErrorModel, FractionError, KindError, Spurious, kind_of, to_logit
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -38,6 +41,7 @@ _USUAL_BLUNDER: Final = Blunder(share=0.03, bias=0.0, spread=2.0)  # before any 
 _MOST_BLUNDERS: Final = 0.1  # more are no exceptions, but the reader's usual error: that is what the spreads are for
 _BLUNDER_WEIGHT: Final = 30.0  # readings that this is worth
 _BLUNDER_WEIGHT_OF_SPREAD: Final = 4.0  # blunders that its spread is worth
+_NEWTON_STEPS: Final = 50  # far more than it takes
 _KIND_WEIGHT: Final = 10.0  # the common spread counts for a kind like this many of its own readings
 
 
@@ -99,6 +103,30 @@ def spurious_floor(pairs: Sequence[Paired]) -> float:
     return float(np.clip(np.mean(spurious), *_FLOORS))
 
 
+def spurious_readings(read: npt.NDArray[np.floating], nothing: npt.NDArray[np.bool_]) -> Spurious | None:
+    """How often there is nothing where something was read, by logistic regression on the reading; None of no readings.
+
+    Half a reading of either kind is added to each coefficient (log-F(1, 1) priors, Greenland and Mansournia 2015), so
+    that the answer is finite where all readings, or none of them, are spurious.
+
+    Args:
+        read: (readings,) on the logit scale, of which none is below the floor.
+        nothing: (readings,) the reference has nothing there.
+    """
+    if not len(read):
+        return None
+    centre = float(np.mean(read))
+    design = np.vstack([np.column_stack([np.ones_like(read), read - centre]), np.eye(2)])
+    came = np.concatenate([nothing, [0.5, 0.5]])
+    found = np.zeros(2)
+    for _ in range(_NEWTON_STEPS):
+        chance = 1.0 / (1.0 + np.exp(-design @ found))
+        information = design.T @ ((chance * (1.0 - chance))[:, None] * design)
+        step = np.linalg.solve(information, design.T @ (came - chance))
+        found = found + step / max(1.0, float(np.max(np.abs(step))))
+    return Spurious(level=float(found[0] - found[1] * centre), fall=-float(found[1]))
+
+
 def fit_fractions(pairs: Sequence[Paired], *, rounds: int = _ROUNDS) -> FractionError:
     """Bias, spread and shared errors from pairs of several patients; the same pairs give the same numbers.
 
@@ -106,8 +134,14 @@ def fit_fractions(pairs: Sequence[Paired], *, rounds: int = _ROUNDS) -> Fraction
         pairs: one a surface and visit, in any order.
         rounds: of the sampler, after its warm-up.
     """
-    ordered = sorted(pairs, key=lambda pair: (pair.patient, pair.day, pair.surface))
-    floor = spurious_floor(ordered)
+    everything = sorted(pairs, key=lambda pair: (pair.patient, pair.day, pair.surface))
+    floor = spurious_floor(everything)
+    marked = [pair for pair in everything if pair.read >= floor]
+    spurious = spurious_readings(
+        to_logit(np.array([pair.read for pair in marked]), floor),
+        np.array([pair.reference < _NOTHING for pair in marked]),
+    )
+    ordered = [pair for pair in everything if pair.read < floor or pair.reference >= _NOTHING] or everything
     read = to_logit(np.array([pair.read for pair in ordered]), floor)
     true = to_logit(np.array([pair.reference for pair in ordered]), floor)
     centre = float(np.mean(read))
@@ -122,7 +156,7 @@ def fit_fractions(pairs: Sequence[Paired], *, rounds: int = _ROUNDS) -> Fraction
             "visit": _numbered([(pair.patient, pair.day) for pair in ordered]),
             "place": _numbered([(pair.patient, pair.surface) for pair in ordered]),
         },
-        rng=np.random.default_rng(_seed(ordered)),
+        rng=np.random.default_rng(_seed(everything)),
     )
     for _ in range(_WARM_UP):
         state.round()
@@ -143,6 +177,7 @@ def fit_fractions(pairs: Sequence[Paired], *, rounds: int = _ROUNDS) -> Fraction
         nothing_ratio=float(np.median([found.nothing_ratio for found in drawn])),
         nothing_spread=float(np.median([found.nothing_spread for found in drawn])),
         blunder=_median([found.blunder for found in drawn]),
+        spurious=spurious,
         kinds={name: KindError(float(bias[i]), float(spread[i]), int(counts[i])) for i, name in enumerate(kinds)},
     )
 
@@ -218,7 +253,7 @@ class _Sampler:
             self._nothing(clean[self.empty])
         scaled = np.where(self.empty, clean / self.ratio, clean)
         precision = np.where(self.empty, (self.ratio / self.nothing_spread) ** 2, 1.0 / self.spread[self.kind] ** 2)
-        self._regression(scaled, precision)
+        self._regression(scaled)
         for name in self.groups:
             self._effects(name, scaled, precision)
         self._kind_biases(scaled, precision)
@@ -237,7 +272,7 @@ class _Sampler:
         )
 
     def _expected(self, without: str = "") -> FloatArray:
-        found = np.zeros_like(self.x) if without == "regression" else self.common + self.slope * self.x
+        found = self.common + self.slope * self.x
         if without != "kind":
             found = found + self.of_kind[self.kind]
         for name, group in self.groups.items():
@@ -278,11 +313,19 @@ class _Sampler:
         self.ratio = min(max(mean + float(self.rng.standard_normal()) / weight**0.5, _SMALLEST), _LARGEST_RATIO)
         self.nothing_spread = self._common_spread(y - self.ratio * expected)
 
-    def _regression(self, y: FloatArray, precision: FloatArray) -> None:
+    def _regression(self, y: FloatArray) -> None:
+        """Intercept and slope for a reading of whom nothing else is known: shared errors are left in, as noise.
+
+        Given a place's error, its own readings say less about its truth, the more alike its visits are; a new patient's
+        errors are not given. So the readings count as independent (Pepe and Anderson 1994).
+        """
+        together = sum(spread**2 for spread in self.shared.values())
+        own = np.where(self.empty, (self.nothing_spread / self.ratio) ** 2, self.spread[self.kind] ** 2)
+        precision = 1.0 / (own + together)
         design = np.column_stack([np.ones_like(self.x), self.x])
         information = design.T @ (precision[:, None] * design)
         information[1, 1] += 1.0  # a slope beyond 0 to 2 would be odd; and readings may be all alike
-        mean = np.linalg.solve(information, design.T @ (precision * (y - self._expected("regression"))))
+        mean = np.linalg.solve(information, design.T @ (precision * (y - self.of_kind[self.kind])))
         factor = np.linalg.cholesky(np.linalg.inv(information))
         self.common, self.slope = (float(v) for v in mean + factor @ self.rng.standard_normal(2))
 

@@ -19,7 +19,7 @@ from typing import Any, Final
 from .errors import StudyError
 from .files import read_text
 from .segment import Model, registered_error_model
-from .uncertainty import Blunder, ErrorModel, FractionError, KindError
+from .uncertainty import Blunder, ErrorModel, FractionError, KindError, Spurious
 
 FOLDER: Final = "error-models"
 MODEL_PREFIX: Final = "model:"
@@ -109,6 +109,8 @@ def error_model_text(error: ErrorModel) -> str:
         lines += ["", f"[{key}]", *(f"{name} = {getattr(fraction, name):.4f}" for name in _NUMBERS)]
         b = fraction.blunder
         lines.append(f"blunder = {{ share = {b.share:.4f}, bias = {b.bias:.4f}, spread = {b.spread:.4f} }}")
+        if fraction.spurious is not None:
+            lines.append(f"spurious = {{ level = {fraction.spurious.level:.4f}, fall = {fraction.spurious.fall:.4f} }}")
         lines += ["", f"[{key}.kinds]"]
         for name, kind in fraction.kinds.items():
             about = f"bias = {kind.bias:.4f}, spread = {kind.spread:.4f}, readings = {kind.readings}"
@@ -168,7 +170,14 @@ def _fraction(record: Mapping[str, Any]) -> FractionError:
         kinds[name] = KindError(_number(kind, "bias"), _number(kind, "spread"), int(kind["readings"]))
         if kinds[name].spread < 0:
             raise ValueError(f"the spread of {name} is below 0")
-    return FractionError(**numbers, blunder=_blunder(record["blunder"]), kinds=kinds)
+    # Files from before spurious patches were told from blunders have none.
+    spurious = record.get("spurious")
+    return FractionError(
+        **numbers,
+        blunder=_blunder(record["blunder"]),
+        kinds=kinds,
+        spurious=Spurious(_number(spurious, "level"), _number(spurious, "fall")) if spurious is not None else None,
+    )
 
 
 def _blunder(record: Mapping[str, Any]) -> Blunder:

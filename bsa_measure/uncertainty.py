@@ -17,13 +17,19 @@ because there most readers are nearly always right. Near 0 a spread s on this sc
 middle about s f (1 - f). A *blunder*, a surface where something was read that is altogether something else, is rare and
 has a bias and a spread of its own; without it a few of them would widen every interval.
 
+All this is said of surfaces where there is something. Where something was read there may be nothing, a *spurious*
+patch. Its probability depends on the size of what was read, since patches are small:
+
+    log(p / (1 - p)) = level - fall l(y)
+
 What the outline of a surface leaves open is drawn evenly as well, but not under an error model fitted to the truth,
 which holds it already.
 
 Thousands of true courses are drawn from the readings; in each, hidden skin takes a value between its bounds and the
 maximum is found anew. The maximum of noisy visits reads too high (by 0.56, 0.85, 1.03, 1.16 spreads for 2 to 5 equal
 visits): the drawn maximum exceeds the one read by the excess x, and the one read exceeds the true one by about as much,
-so that 2 x is taken off. For equal visits that mends half of it, for unequal ones nearly all.
+so that 2 x is taken off. For equal visits that mends half of it, for unequal ones nearly all. That truth was regressed
+on the reading does not make this needless: the regression knows how patients differ, not how alike one's visits are.
 """
 
 from __future__ import annotations
@@ -72,6 +78,24 @@ class Blunder:
 
 
 @dataclass(frozen=True)
+class Spurious:
+    """Surfaces where something was read and nothing is: how often, depending on how much was read.
+
+    Attributes:
+        level: log odds where half of a surface was read.
+        fall: of the log odds for every step on the logit scale.
+    """
+
+    level: float
+    fall: float
+
+    def chance(self, logit: FloatArray) -> FloatArray:
+        """Probability that nothing is there, for readings l(y)."""
+        found: FloatArray = 1.0 / (1.0 + np.exp(np.clip(self.fall * logit - self.level, -_STEEPEST, _STEEPEST)))
+        return found
+
+
+@dataclass(frozen=True)
 class FractionError:
     """How far the true fraction is from the fraction read; all on the logit scale but the floor.
 
@@ -84,6 +108,7 @@ class FractionError:
         nothing_ratio, nothing_spread: r, and the spread of the rest, where less than the floor was read.
         blunder: what happens to a few of the surfaces where something was read.
         kinds: kind of surface to its own bias and spread, drawn towards the common ones where readings are few.
+        spurious: how often nothing is there where something was read; None is never.
     """
 
     floor: float
@@ -98,6 +123,7 @@ class FractionError:
     nothing_spread: float = 0.0
     blunder: Blunder = Blunder()
     kinds: Mapping[str, KindError] = field(default_factory=dict)
+    spurious: Spurious | None = None
 
     def of(self, surface: str) -> KindError:
         """Bias and spread on this surface of a chart."""
@@ -399,6 +425,10 @@ def _drawn(
         far = rng.standard_normal(count, np.float32)
         found[place, hit] += np.float32(error.blunder.bias) + np.float32(error.blunder.spread) * far
     fractions = from_logit(found, error.floor)
+    if error.spurious is not None:
+        chance = error.spurious.chance(read).astype(np.float32)
+        for place in np.flatnonzero(~nothing):
+            fractions[place, rng.random(shared.draws, np.float32) < chance[place]] = 0.0
     for row, surface in enumerate(surfaces) if outline else ():
         least, most = surface.outline.reepithelialised if covered else surface.outline.detached
         if most > least:

@@ -12,7 +12,7 @@ import pytest
 from drawing import limb_mask, save_mask, save_photo, skin_photo, write_study
 
 from bsa_measure.compare import compare_readers
-from bsa_measure.error_fit import Paired, fit_error_model, fit_fractions, spurious_floor
+from bsa_measure.error_fit import Paired, fit_error_model, fit_fractions, spurious_floor, spurious_readings
 from bsa_measure.error_models import (
     error_model_text,
     find_error_models,
@@ -26,7 +26,7 @@ from bsa_measure.imports import import_masks
 from bsa_measure.measure import measure
 from bsa_measure.segment import load_model, registered_error_model
 from bsa_measure.study import open_study
-from bsa_measure.uncertainty import Blunder, ErrorModel, FractionError, KindError, from_logit, to_logit
+from bsa_measure.uncertainty import Blunder, ErrorModel, FractionError, KindError, Spurious, from_logit, to_logit
 
 FLOOR = 0.01
 EXAMPLE = ErrorModel(
@@ -36,7 +36,7 @@ EXAMPLE = ErrorModel(
     visits=24,
     detached=FractionError(
         0.01, -2.5, 0.9, 0.1, 0.3, 0.05, 0.1, 0.02, 0.5, 0.25, Blunder(0.03, -1.0, 2.0),
-        {"genitalia": KindError(0.2, 0.4, 24)},
+        {"genitalia": KindError(0.2, 0.4, 24)}, Spurious(-3.2, 0.7),
     ),
     source="12 phantom patients",
 )  # fmt: skip
@@ -87,11 +87,65 @@ def test_the_fit_finds_what_the_error_is_made_of(name: str, known: float) -> Non
 
 def test_rare_blunders_do_not_widen_the_usual_spread() -> None:
     usual = pairs(patients=20, spread=0.1)
-    wrong = [replace(p, reference=0.0) if i % 25 == 0 else p for i, p in enumerate(usual)]
+    wrong = [replace(p, reference=0.002) if i % 25 == 0 else p for i, p in enumerate(usual)]
     found = fit_fractions(wrong, rounds=300)
     assert found.spread < 0.2
     assert found.blunder.share == pytest.approx(0.04, abs=0.02)
     assert found.blunder.bias < -1
+
+
+def test_small_spurious_patches_are_no_blunders_of_large_surfaces() -> None:
+    # Where nothing is, every other surface has a patch of 1 to 3 %; what was read above 5 % is always something.
+    rng = np.random.default_rng(3)
+    some = pairs(patients=12, spread=0.1)
+    empty = [
+        replace(p, surface=f"arm-{i % 8}", read=float(rng.uniform(0.01, 0.03)) if i % 2 else 0.0, reference=0.0)
+        for i, p in enumerate(some)
+    ]
+    found = fit_fractions([*some, *empty], rounds=300)
+    assert found.blunder.share < 0.015
+    assert found.spread < 0.15
+    assert found.spurious is not None
+    small, large = found.spurious.chance(to_logit(np.array([0.02, 0.3]), found.floor))
+    assert small > 0.9
+    assert large < 0.01
+
+
+def test_how_often_a_patch_is_spurious_is_found() -> None:
+    rng = np.random.default_rng(4)
+    read = rng.uniform(-4.5, 3.0, 4000)
+    known = Spurious(level=-3.0, fall=0.8)
+    found = spurious_readings(read, rng.random(4000) < known.chance(read))
+    assert found is not None
+    assert found.level == pytest.approx(-3.0, abs=0.3)
+    assert found.fall == pytest.approx(0.8, abs=0.1)
+
+
+@pytest.mark.parametrize(("always", "low", "high"), [(False, 0.0, 0.1), (True, 0.9, 1.0)])
+def test_few_readings_that_agree_do_not_make_a_patch_certain(always: bool, low: float, high: float) -> None:
+    read = np.linspace(-4.0, 0.0, 12)
+    found = spurious_readings(read, np.full(12, always))
+    assert found is not None
+    assert low < float(found.chance(read).mean()) < high
+    assert spurious_readings(read[:0], np.zeros(0, bool)) is None
+
+
+def test_places_that_stay_alike_do_not_hide_the_reading() -> None:
+    # Seven visits to surfaces that do not change: who knows the place need not read it. Of a new patient no place is
+    # known, so that the truth has to follow the reading.
+    rng = np.random.default_rng(5)
+    some = []
+    for patient in range(15):
+        for place in ("thigh-left-a", "thigh-right-a", "leg-left-a", "leg-right-a", "arm-left-a", "arm-right-a"):
+            level = rng.normal(-1.0, 1.0)
+            for day in range(7):
+                true, read = from_logit(np.array([level, level + rng.normal(0.0, 0.8)]), FLOOR)
+                some.append(Paired(f"P{patient}", day, place, float(read), float(true)))
+    found = fit_fractions(some, rounds=300)
+    # Regression to the mean: slope 1 / (1 + 0.64), and what is left has a spread of 0.8 / sqrt(1.64).
+    assert found.slope == pytest.approx(0.61, abs=0.1)
+    together = np.linalg.norm([found.spread, found.place, found.patient, found.visit])
+    assert together == pytest.approx(0.625, abs=0.1)
 
 
 def test_kinds_with_few_readings_are_drawn_towards_the_others() -> None:
@@ -132,6 +186,11 @@ def test_too_few_patients_are_refused() -> None:
 
 def test_a_file_says_the_same_when_read_again() -> None:
     assert parse_error_model(error_model_text(EXAMPLE), "x.toml") == EXAMPLE
+
+
+def test_a_file_without_spurious_patches_has_none() -> None:
+    lines = [line for line in error_model_text(EXAMPLE).splitlines() if not line.startswith("spurious")]
+    assert parse_error_model("\n".join(lines), "x.toml").detached == replace(EXAMPLE.detached, spurious=None)
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ from bsa_measure.uncertainty import (
     FractionError,
     KindError,
     SimulatedCourse,
+    Spurious,
     draw_visits,
     drawn_maximum,
     from_logit,
@@ -45,7 +46,9 @@ def visit(day: int, shown: Mapping[str, Areas]) -> VisitBsa:
     return visit_bsa(day, WEIGHTS, shown, readers=readers, uninvolved=set(WEIGHTS) - set(shown))
 
 
-def model(patients: int = MANY, **errors: float | Blunder | Mapping[str, KindError]) -> dict[str, ErrorModel]:
+def model(
+    patients: int = MANY, **errors: float | Blunder | Spurious | Mapping[str, KindError]
+) -> dict[str, ErrorModel]:
     """An error model of reader A with a floor of 0.01 that is otherwise right, but for ``errors``."""
     error = FractionError(**{"floor": 0.01, **errors})  # type: ignore[arg-type]
     return {"A": ErrorModel("A", "truth", patients, 2 * patients, error, error)}
@@ -168,6 +171,17 @@ def test_blunders_come_as_often_as_they_should() -> None:
     visits = [visit(7, {"trunk-anterior": surface(0.5)})]
     (drawn,) = draw_visits(visits, model(blunder=Blunder(0.1, -3.0, 0.0)), patient="P")
     assert np.mean(drawn.detached < 6.4) == pytest.approx(0.095, abs=0.01)
+
+
+def test_a_small_patch_is_nothing_as_often_as_it_should() -> None:
+    # l(0.03) = log(0.04 / 0.98) = -3.1987 and l(0.5) = 0: odds exp(-3 + 3.1987) = 1.22 and exp(-3) = 0.0498
+    errors = model(spurious=Spurious(level=-3.0, fall=1.0))
+    for read, odds in ((0.03, 1.2198), (0.5, 0.0498)):
+        (drawn,) = draw_visits([visit(7, {"trunk-anterior": surface(read)})], errors, patient="P")
+        assert np.mean(drawn.detached == 0) == pytest.approx(odds / (1 + odds), abs=0.015)
+    # Where nothing was read the error is another.
+    (drawn,) = draw_visits([visit(7, {"trunk-anterior": surface(0.009)})], errors, patient="P")
+    assert drawn.detached == pytest.approx(np.full(10_000, 13 * 0.009), abs=1e-3)
 
 
 @pytest.mark.parametrize(("visits", "factor"), [(2, 0.56), (3, 0.85), (4, 1.03), (5, 1.16)])
@@ -311,7 +325,15 @@ def test_healed_percent_does_not_depend_on_the_size_of_the_surface(f: float, lef
 def test_a_patient_day_takes_less_than_20_milliseconds() -> None:
     shown = {name: surface(0.2, 0.9) for name in WEIGHTS}
     visits = [visit(day, shown) for day in (-2, 0, 5, 7, 10, 15)]
-    errors = model(12, spread=0.3, visit=0.2, patient=0.1, place=0.1, blunder=Blunder(0.05, -1.0, 1.5))
+    errors = model(
+        12,
+        spread=0.3,
+        visit=0.2,
+        patient=0.1,
+        place=0.1,
+        blunder=Blunder(0.05, -1.0, 1.5),
+        spurious=Spurious(-3.0, 1.0),
+    )
     start = time.process_time()
     simulate_course(visits, errors, patient="P", days=(5, 7, 10, 15))
     assert (time.process_time() - start) / len(visits) < 0.020
