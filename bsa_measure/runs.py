@@ -33,8 +33,10 @@ class Runs:
 
 
 def find_runs(images: Sequence[Labels]) -> Runs:
-    """The runs of (height, width) uint8 images of one size, with at least one pixel."""
+    """The runs of (height, width) uint8 images of one size; none where there are no pixels."""
     flat = [np.ascontiguousarray(image).ravel() for image in images]
+    if not flat[0].size:
+        return Runs(np.empty(0, np.intp), np.empty(0, np.intp))
     changes = flat[0][1:] != flat[0][:-1]
     for labels in flat[1:]:
         changes |= labels[1:] != labels[:-1]
