@@ -23,6 +23,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from statistics import median
 from typing import Final, Literal
 
 import cv2
@@ -348,7 +349,7 @@ def lay_chords(body: Mask, numbers: SurfaceMap, surface: str, chart: Chart) -> C
         cut=runs.cut[run],
         turned=float(sign) * _turned(upright, runs),
         ends=_ends_inside(upright, first, last),
-        ragged=float(np.median(jumps)) if len(jumps) else 0.0,
+        ragged=median(jumps.tolist()) if len(jumps) else 0.0,
         taper=_taper(length),
     )
 
@@ -357,7 +358,7 @@ def _taper(length: npt.NDArray[np.int64]) -> tuple[float, float] | None:
     """As in :class:`Chords`, from the length of every row (R,) of the surface."""
     if len(length) < _ROWS_FOR_TAPER:
         return None
-    fifths = [max(float(np.median(some)), 1.0) for some in np.array_split(length, 5)]
+    fifths = [max(float(median(some.tolist())), 1.0) for some in np.array_split(length, 5)]
     mean = sum(fifths) / 5
     return math.log(fifths[0] / mean), math.log(fifths[-1] / mean)
 

@@ -262,16 +262,17 @@ def areas_of_masks(
     # Nothing counts beside the surfaces; a run cut at the box's edge adds up to the same, since float64 holds the sum
     # of a photograph's float32 weights without rounding.
     box = bounding_box(surfaces > 0)
-    runs = find_runs([image[box] for image in (surfaces, *masks)])
-    on = runs.of(surfaces[box])
+    inside, *readers = (np.ascontiguousarray(image[box]) for image in (surfaces, *masks))
+    runs = find_runs([inside, *readers])
+    on = runs.of(inside)
     found = area_weights(masks, surfaces, view, chart, geometry)
     weight = found[0].weight
     skin = None if weight is None else runs.sums(weight[box])
     listed = []
-    for labels, own in zip(masks, found, strict=True):
-        classes = runs.of(labels[box])
-        flat = _areas_by_surface(on, classes, runs.lengths, labels.size, view, chart)
-        weighted = flat if skin is None else _areas_by_surface(on, classes, skin, labels.size, view, chart)
+    for labels, own in zip(readers, found, strict=True):
+        classes = runs.of(labels)
+        flat = _areas_by_surface(on, classes, runs.lengths, surfaces.size, view, chart)
+        weighted = flat if skin is None else _areas_by_surface(on, classes, skin, surfaces.size, view, chart)
         listed.append(ViewAreas(weighted, flat, own.flags, own.doubt, weight))
     return listed
 

@@ -29,7 +29,7 @@ class Runs:
 
     def sums(self, weight: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
         """(R,) sum of a (height, width) weight over each run."""
-        return np.add.reduceat(weight.ravel(), self.starts, dtype=np.float64)
+        return np.add.reduceat(weight.astype(np.float64).ravel(), self.starts)
 
 
 def find_runs(images: Sequence[Labels]) -> Runs:
