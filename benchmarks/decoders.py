@@ -1,10 +1,11 @@
 """Which decoder learns more in the same time? One command (needs the extra [train]):
 
-    python benchmarks/decoders.py DATA.toml --sources FOLDER --out DIR [--steps 500]
+    python benchmarks/decoders.py DATA.toml --sources FOLDER --out DIR [--steps 500] [--start MODEL]
 
-Trains one network for each decoder on the same crops in the same order, from ImageNet's encoder, and prints what each
-has learned (Dice, pooled, on the `tune` photographs, which no network learns from), what a step and what an answer
-costs. It goes on where it was stopped.
+Trains one network for each decoder on the same crops in the same order and prints what each has learned (Dice, pooled,
+on the `tune` photographs, which no network learns from), what a step and what an answer costs. The decoders start from
+nothing; the encoder starts from ImageNet's weights, or from those of a model that has seen lesions: then a few hundred
+batches tell decoders apart, though that encoder was trained under one of them. It goes on where it was stopped.
 """
 
 from __future__ import annotations
@@ -43,13 +44,14 @@ def main() -> None:
     parser.add_argument("--sources", type=Path, default=None)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=500)
+    parser.add_argument("--start", default="", help="a model whose encoder is taken; by default ImageNet's")
     parser.add_argument("--threads", type=int, default=1)
     wish = parser.parse_args()
     data = read_data_file(wish.data)
     wish.out.mkdir(parents=True, exist_ok=True)
     for decoder in DECODERS:
-        changes = {"name": decoder, "decoder": decoder, "start": "", "start_sha256": "", "steps": wish.steps}
-        changes["check_every"] = wish.steps
+        changes: dict[str, object] = {"name": decoder, "decoder": decoder, "start": wish.start, "start_sha256": ""}
+        changes |= {"start_decoder": False, "steps": wish.steps, "check_every": wish.steps}
         recipe = data.recipe.model_copy(update=changes)
         path = wish.out / f"{decoder}.toml"
         write_text(path, recipe_text(data.model_copy(update={"recipe": recipe})))

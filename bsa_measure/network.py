@@ -11,6 +11,7 @@ Output ``logits``: (1, 5, H, W) float32 or half of H and W. Metadata:
     most_enlarged         optional: a smaller photograph is enlarged by this factor at most; without it, not at all
     further_looks         optional: smaller sizes, relative to that one and separated by commas, at which the network
                           looks once more; its probabilities are averaged. What lies around a lesion tells what it is
+    mirrored_looks        optional: yes, if at these it sees the photograph mirrored, so that the looks err less alike
     detached_odds         optional: the odds of *detached* are multiplied by this, so that the areas that it marks are
                           right on average on photographs that it did not learn from
 """
@@ -52,6 +53,7 @@ class Made:
         temperature: by which logits are divided.
         most_enlarged: factor by which a smaller photograph is enlarged at most.
         further_looks: smaller sizes, relative to the first, at which it looks once more.
+        mirrored_looks: whether it sees the photograph mirrored then.
         detached_odds: by which the odds of *detached* are multiplied.
     """
 
@@ -59,12 +61,14 @@ class Made:
     temperature: float
     most_enlarged: float = 1.0
     further_looks: tuple[float, ...] = ()
+    mirrored_looks: bool = False
     detached_odds: float = 1.0
 
     def metadata(self) -> dict[str, str]:
         """As it is written into the ONNX file."""
         optional = {
             "further_looks": ",".join(map(repr, self.further_looks)),
+            "mirrored_looks": "yes" if self.mirrored_looks else "",
             "detached_odds": repr(self.detached_odds) if self.detached_odds != 1 else "",
         }
         return {key: text for key, text in optional.items() if text} | {
@@ -91,8 +95,11 @@ class Made:
             temperature=float(metadata.get("temperature", "")),
             most_enlarged=float(metadata.get("most_enlarged", "1")),
             further_looks=tuple(float(text) for text in metadata.get("further_looks", "").split(",") if text),
+            mirrored_looks=metadata.get("mirrored_looks", "no") == "yes",
             detached_odds=float(metadata.get("detached_odds", "1")),
         )
+        if metadata.get("mirrored_looks", "no") not in ("yes", "no"):
+            raise ValueError(f"its mirrored_looks are {metadata['mirrored_looks']!r}, neither yes nor no")
         if not (MULTIPLE <= made.long_side <= 8192 and 0 < made.temperature < 100 and 1 <= made.most_enlarged <= 16):
             raise ValueError(f"its long_side, temperature or most_enlarged is out of range: {made}")
         if len(made.further_looks) > 4 or not all(0.1 <= factor <= 1 for factor in made.further_looks):
@@ -122,11 +129,12 @@ class NetworkModel:
             ModelError: ONNX Runtime cannot run the file, or it is no network of this format.
         """
         made = self.started[1]
-        answer = self._look(pixels, 1.0)
+        answer = self.look(pixels, 1.0)
         size = (answer.shape[2], answer.shape[1])
         for factor in made.further_looks:
-            for plane, smaller in zip(answer, self._look(pixels, factor), strict=True):
-                plane += cv2.resize(smaller, size, interpolation=cv2.INTER_LINEAR)
+            further = self.look(pixels, factor, mirrored=made.mirrored_looks)
+            for plane, smaller in zip(answer, further, strict=True):
+                plane += cv2.resize(np.ascontiguousarray(smaller), size, interpolation=cv2.INTER_LINEAR)
         if made.further_looks:
             answer *= np.float32(1 / (1 + len(made.further_looks)))
         if made.detached_odds != 1:
@@ -134,10 +142,20 @@ class NetworkModel:
             answer /= answer.sum(axis=0)
         return answer
 
-    def _look(self, pixels: Pixels, factor: float) -> Floats:
+    def look(self, pixels: Pixels, factor: float, *, mirrored: bool = False) -> Floats:
+        """Class probabilities (5, h, w) of one look, before the odds of *detached*.
+
+        Args:
+            pixels: (height, width, 3) uint8 photograph.
+            factor: size of the look, 1 or smaller.
+            mirrored: show it to the network mirrored; the answer is turned back.
+
+        Raises:
+            ModelError: as :meth:`probabilities`.
+        """
         session, made = self.started
         width, height = network_size(pixels.shape[1], pixels.shape[0], made, factor)
-        image = network_image(pixels, made, factor)
+        image = network_image(pixels, made, factor, mirrored=mirrored)
         try:
             logits = session.run(["logits"], {"image": image})[0]
         except Exception as error:  # ONNX Runtime's errors have no common type of their own
@@ -146,7 +164,8 @@ class NetworkModel:
         if step not in (1, 2) or logits.shape != (1, len(Tissue), image.shape[2] // step, image.shape[3] // step):
             raise self._not_run(f"its answer has the shape {logits.shape}")
         # Sides are even, so half of each is whole.
-        return softmax(logits[0, :, : height // step, : width // step], made.temperature)
+        answer = softmax(logits[0, :, : height // step, : width // step], made.temperature)
+        return answer[:, :, ::-1] if mirrored else answer
 
     @cached_property
     def started(self) -> tuple[Any, Made]:
@@ -193,10 +212,12 @@ def network_size(width: int, height: int, made: Made, factor: float = 1.0) -> tu
     return max(2, 2 * round(width * scale / 2)), max(2, 2 * round(height * scale / 2))
 
 
-def network_image(pixels: Pixels, made: Made, factor: float = 1.0) -> Floats:
+def network_image(pixels: Pixels, made: Made, factor: float = 1.0, *, mirrored: bool = False) -> Floats:
     """What a network is given of a (height, width, 3) uint8 photograph: (1, 3, H, W), -1 to 1, reduced and padded."""
     size = network_size(pixels.shape[1], pixels.shape[0], made, factor)
     small = reduced(pixels, *size)
+    if mirrored:
+        small = small[:, ::-1]
     below, beside = -size[1] % MULTIPLE, -size[0] % MULTIPLE
     padded = cv2.copyMakeBorder(small, 0, below, 0, beside, cv2.BORDER_REPLICATE)
     return np.asarray(cv2.dnn.blobFromImage(padded, scalefactor=1 / 127.5, mean=(127.5, 127.5, 127.5)), np.float32)

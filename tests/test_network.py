@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from bsa_measure.errors import ModelError
-from bsa_measure.network import Made, network_size, softmax
+from bsa_measure.network import Made, NetworkModel, network_size, softmax
 from bsa_measure.segment import Model, load_model, segment
 
 NETWORKS = Path(__file__).parent / "networks"
@@ -83,6 +83,18 @@ def test_further_looks_are_averaged_with_the_first(tmp_path: Path) -> None:
     small = np.stack([cv2.resize(plane, (160, 120)) for plane in answers["colours-small"]])
     assert not np.allclose(small, answers["colours"], atol=1e-3)
     np.testing.assert_allclose(answers["colours-both"], (answers["colours"] + small) / 2, atol=1e-6)
+
+
+def test_a_mirrored_look_is_that_of_the_mirrored_photograph_turned_back(tmp_path: Path) -> None:
+    picture = cv2.GaussianBlur(np.random.default_rng(1).integers(0, 256, (300, 400, 3)).astype(np.uint8), (0, 0), 9)
+    folder = register(tmp_path, (NETWORKS / "leaning-mirrored.onnx").read_bytes())
+    model = load_model("tiny", folder)
+    assert isinstance(model, NetworkModel)
+    first, plain = model.look(picture, 1.0), model.look(picture, 0.5)
+    mirrored = model.look(np.ascontiguousarray(picture[:, ::-1]), 0.5)[:, :, ::-1]
+    assert not np.allclose(plain, mirrored, atol=1e-2)
+    larger = np.stack([cv2.resize(np.ascontiguousarray(plane), (160, 120)) for plane in mirrored])
+    np.testing.assert_allclose(model.probabilities(picture), (first + larger) / 2, atol=1e-5)
 
 
 def test_the_odds_of_detached_are_multiplied(tmp_path: Path) -> None:
@@ -171,12 +183,12 @@ def test_a_file_that_is_no_network_is_refused(tmp_path: Path) -> None:
 
 
 def test_what_a_network_was_made_for_survives_its_file() -> None:
-    made = Made(1024, 1.2345678901234567, 1.5, (0.75, 0.5), 1.5)
+    made = Made(1024, 1.2345678901234567, 1.5, (0.75, 0.5), True, 1.5)
     assert Made.read(made.metadata()) == made
     shorter = {
         key: value
         for key, value in made.metadata().items()
-        if key not in ("most_enlarged", "further_looks", "detached_odds")
+        if key not in ("most_enlarged", "further_looks", "mirrored_looks", "detached_odds")
     }
     assert Made.read(shorter) == Made(1024, made.temperature)
 
@@ -190,6 +202,7 @@ def test_what_a_network_was_made_for_survives_its_file() -> None:
         {"long_side": ""},
         {"further_looks": "0.5,2"},
         {"further_looks": "half"},
+        {"mirrored_looks": "perhaps"},
         {"detached_odds": "0"},
     ],
 )

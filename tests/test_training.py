@@ -13,12 +13,14 @@ torch = pytest.importorskip("torch", reason="needs the extra [train]")
 pytest.importorskip("segmentation_models_pytorch", reason="needs the extra [train]")
 
 from bsa_measure.errors import TrainingError  # noqa: E402
-from bsa_measure.network import Made  # noqa: E402
+from bsa_measure.network import Made, NetworkModel  # noqa: E402
 from bsa_measure.segment import load_model, segment  # noqa: E402
 from bsa_measure.training.architecture import build_network  # noqa: E402
 from bsa_measure.training.command import train_model  # noqa: E402
+from bsa_measure.training.crops import Crops  # noqa: E402
 from bsa_measure.training.data import examples, read_data_file  # noqa: E402
 from bsa_measure.training.export import fit_temperature, load_onnx_weights, to_onnx  # noqa: E402
+from bsa_measure.training.looks import probabilities  # noqa: E402
 from bsa_measure.training.loss import partial_label_loss  # noqa: E402
 from bsa_measure.training.recipe import Recipe  # noqa: E402
 
@@ -116,8 +118,35 @@ def test_the_exported_file_answers_as_the_network_does_and_gives_its_weights_bac
     load_onnx_weights(again, data)
     with torch.no_grad():
         np.testing.assert_allclose(again(image).numpy(), expected, atol=1e-6)
+    # Another decoder can begin on the encoder that has learned.
+    other = build_network(Recipe(decoder="unet" if decoder == "linknet" else "linknet", encoder=recipe.encoder),
+                          imagenet=False)  # fmt: skip
+    fresh = {key: value.clone() for key, value in other.state_dict().items()}
+    load_onnx_weights(other, data, decoder=False)
+    for key, value in other.state_dict().items():
+        assert torch.equal(value, (network.state_dict() if key.startswith("encoder.") else fresh)[key]), key
+    with pytest.raises(TrainingError, match="another encoder or decoder"):
+        load_onnx_weights(other, data)
     with pytest.raises(TrainingError, match="another encoder or decoder"):
         load_onnx_weights(build_network(Recipe(encoder="tf_efficientnet_lite2"), imagenet=False), data)
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_during_training_a_photograph_is_read_as_the_finished_model_reads_it(mirrored: bool) -> None:
+    torch.manual_seed(4)
+    network = build_network(Recipe(encoder="tf_efficientnet_lite0"), imagenet=False).eval()
+    with torch.no_grad():
+        for value in network.state_dict().values():
+            if value.is_floating_point():
+                value.mul_(1 + 0.05 * torch.rand_like(value)).add_(0.02 * torch.rand_like(value))
+    made = Made(128, 1.0, 2.0, (0.5,), mirrored, 1.5)
+    model = NetworkModel("small", "", "", "", to_onnx(network, made.metadata()))
+    pixels = np.random.default_rng(5).integers(0, 256, (150, 90, 3), np.uint8)
+    with torch.no_grad():
+        answer = probabilities(network, pixels, made).numpy()
+    expected = model.probabilities(pixels)
+    assert np.ptp(expected[2]) > 0.01
+    np.testing.assert_allclose(answer, expected, atol=1e-3)
 
 
 @pytest.fixture
@@ -135,6 +164,20 @@ def study(tmp_path: Path) -> Path:
         cv2.imwrite(str(mask), labels)
     (tmp_path / "data.toml").write_text(SMALL, encoding="utf-8")
     return tmp_path
+
+
+@pytest.mark.filterwarnings("default")
+def test_a_source_may_be_learned_from_at_sizes_of_its_own(study: Path) -> None:
+    def seen(own: str) -> float:
+        """Share of the crops that shows the photograph and not what lies beyond it."""
+        (study / "data.toml").write_text(f"{SMALL}{own}\n", encoding="utf-8")
+        data = read_data_file(study / "data.toml")
+        crops = Crops(examples(data, study), {source.name: source for source in data.source}, data.recipe)
+        return float(np.mean([(crops[number][1] >= 0).float().mean() for number in range(len(crops))]))
+
+    # 32 x 21 pixels of a photograph in a crop of 64 x 64; of one with 512 x 341 the crop shows a part.
+    assert seen("long_side = [32, 32]") < 0.25
+    assert seen("long_side = [512, 512]") > 0.6
 
 
 @pytest.mark.filterwarnings("default")

@@ -65,7 +65,7 @@ class Crops(Dataset[tuple[Tensor, Tensor, Tensor]]):  # type: ignore[misc]
         source = self.sources[str(rng.choice(self.names, p=self.shares))]
         choices = self.by_source[source.name]
         pixels, mask = read_example(choices[int(rng.integers(len(choices)))], source)
-        crop, cut = _cut(pixels, mask, self.recipe, rng)
+        crop, cut = _cut(pixels, mask, self.recipe, source.long_side or self.recipe.long_side, rng)
         if (
             len(source.values) == len(Tissue)
             and source.table[-1].tolist() == _HIDDEN_ONLY
@@ -81,11 +81,11 @@ class Crops(Dataset[tuple[Tensor, Tensor, Tensor]]):  # type: ignore[misc]
 
 
 def _cut(
-    pixels: Pixels, mask: Pixels, recipe: Recipe, rng: np.random.Generator
+    pixels: Pixels, mask: Pixels, recipe: Recipe, long_side: tuple[int, int], rng: np.random.Generator
 ) -> tuple[Pixels, npt.NDArray[np.int64]]:
     """A turned, scaled, perhaps mirrored square of the photograph, in one interpolation."""
     height, width = mask.shape
-    low, high = recipe.long_side
+    low, high = long_side
     scale = math.exp(rng.uniform(math.log(low), math.log(high))) / max(height, width)
     stretch = math.exp(rng.uniform(-0.1, 0.1))
     turn = math.radians(rng.normal(0, 12) if rng.random() < 0.8 else rng.uniform(-180, 180))
@@ -96,9 +96,10 @@ def _cut(
     middle = recipe.crop / 2
     matrix = np.hstack([linear, (np.array([middle, middle]) - linear @ np.array([x, y]))[:, None]])
     size = (recipe.crop, recipe.crop)
-    # Shrunk first where it shrinks much, because a warp samples without averaging.
+    # Blurred first where it shrinks much, because a warp samples without averaging.
+    width_of_a_pixel = max(1, round(1 / scale))
     crop = cv2.warpAffine(
-        pixels if scale > 0.7 else cv2.blur(pixels, (2, 2)),
+        pixels if scale > 0.7 else cv2.blur(pixels, (max(2, width_of_a_pixel),) * 2),
         matrix,
         size,
         flags=cv2.INTER_LINEAR,

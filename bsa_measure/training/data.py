@@ -49,6 +49,7 @@ class Source(BaseModel):
         where: further columns and the text that their cells must hold, e.g. ``{source = "Co-Parsing"}``.
         values: the classes that each mask value may stand for.
         share: how often photographs of this source are drawn in training, relative to the others.
+        long_side: range of sizes to which they are brought in training, instead of the recipe's.
         tune_share: share of the groups of ``train`` that is kept out, to choose settings with.
         licence: of the photographs; a network trained on them inherits it.
     """
@@ -65,6 +66,7 @@ class Source(BaseModel):
     where: dict[str, str] = {}
     values: tuple[tuple[ClassName, ...], ...] = _EACH  # type: ignore[assignment]
     share: Annotated[float, Field(ge=0)] = 1.0
+    long_side: tuple[int, int] | None = None
     tune_share: Annotated[float, Field(ge=0, lt=1)] = 0.1
     licence: str = "Apache-2.0"
 
@@ -82,6 +84,11 @@ class Source(BaseModel):
             for name in names:
                 table[value, Tissue[name.upper()]] = True
         return table
+
+    @property
+    def value_of_class(self) -> npt.NDArray[np.uint8]:
+        """(classes,): the mask value that a pixel of this class has; the first one where several may stand for it."""
+        return np.asarray(self.table.argmax(axis=0), np.uint8)
 
 
 class DataFile(BaseModel):

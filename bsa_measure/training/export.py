@@ -62,8 +62,13 @@ def to_onnx(network: nn.Module, metadata: Mapping[str, str]) -> bytes:
     return bytes(model.SerializeToString(deterministic=True))
 
 
-def load_onnx_weights(network: nn.Module, data: bytes) -> None:
+def load_onnx_weights(network: nn.Module, data: bytes, *, decoder: bool = True) -> None:
     """Give a network the weights of a model made by :func:`to_onnx`.
+
+    Args:
+        network: changed in place.
+        data: the ONNX file.
+        decoder: take the decoder's too; otherwise the encoder's alone.
 
     Raises:
         TrainingError: the model has another encoder or decoder.
@@ -77,7 +82,7 @@ def load_onnx_weights(network: nn.Module, data: bytes) -> None:
         # Where the padding was made explicit, the layer is the second of a pair.
         names = (key, ".".join([*key.split(".")[:-1], "1", key.split(".")[-1]]))
         name = next((n for n in names if n in stored), None)
-        if key.endswith("num_batches_tracked"):
+        if key.endswith("num_batches_tracked") or not (decoder or key.startswith("encoder.")):
             weights[key] = value
         elif name is None or tuple(stored[name].dims) != tuple(value.shape):
             raise TrainingError(

@@ -12,17 +12,17 @@ from typing import Any, Final
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import nn
 
 from bsa_measure.errors import TrainingError
 from bsa_measure.files import quoted, write_bytes, write_text
-from bsa_measure.network import Made, network_image, network_size
+from bsa_measure.network import Made, network_size
 
 from .crops import read_example
 from .data import DataFile, Example, examples, pick
 from .export import fit_temperature, to_onnx
+from .looks import in_first_size, looks, made_for
 
 _PIXELS: Final = 4000  # of each photograph, for the temperature
 
@@ -62,8 +62,7 @@ def finish(
         TrainingError: the folder has another model of this name: a model is never replaced silently.
     """
     name = data.recipe.name
-    recipe = data.recipe
-    made = Made(recipe.seen_long_side, 1.0, recipe.most_enlarged, recipe.further_looks, recipe.detached_odds)
+    made = made_for(data.recipe)
     temperature = _temperature(network, data, pick(examples(data, base), "tune"), made)
     made = replace(made, temperature=round(temperature, 4))
     weights = to_onnx(network, made.metadata())
@@ -150,18 +149,10 @@ def _temperature(network: nn.Module, data: DataFile, tune: Sequence[Example], ma
         pixels, mask = read_example(example, sources[example.source])
         width, height = network_size(pixels.shape[1], pixels.shape[0], made)
         values = cv2.resize(mask, (width, height), interpolation=cv2.INTER_NEAREST).ravel()
-        logits = torch.stack([_look(network, pixels, made, factor) for factor in (1.0, *made.further_looks)])
+        seen = looks(network, pixels, made)
+        logits = torch.stack([in_first_size(planes, pixels, made).flatten(1) for planes in seen])
         places = torch.from_numpy(rng.choice(values.size, min(_PIXELS, values.size), replace=False))
         answers.append(logits[:, :, places])
         masks.append(torch.from_numpy(values.astype(np.int64))[places])
         tables.append(torch.from_numpy(sources[example.source].table))
     return fit_temperature(answers, masks, tables)
-
-
-def _look(network: nn.Module, pixels: npt.NDArray[np.uint8], made: Made, factor: float) -> torch.Tensor:
-    """Logits (5, n) of one look, at the places of the first one's pixels."""
-    width, height = network_size(pixels.shape[1], pixels.shape[0], made, factor)
-    logits = network(torch.from_numpy(network_image(pixels, made, factor)))[:, :, :height, :width]
-    width, height = network_size(pixels.shape[1], pixels.shape[0], made)
-    at_first = torch.nn.functional.interpolate(logits, (height, width), mode="bilinear", align_corners=False)
-    return at_first[0].flatten(1)

@@ -24,16 +24,17 @@ from torch.utils.data import DataLoader
 
 from bsa_measure.errors import TrainingError
 from bsa_measure.files import quoted, write_bytes, write_text
+from bsa_measure.network import Made
 
-from .architecture import MEAN, STD, build_network, freeze, parameter_groups, training_mode
+from .architecture import build_network, freeze, parameter_groups, training_mode
 from .crops import Crops, read_example
 from .curve import training_curve
 from .data import DataFile, Example, Source, examples, examples_sha256, pick
 from .export import load_onnx_weights
+from .looks import made_for, probabilities
 from .loss import partial_label_loss
 
 _LOOKED_AT: Final = 24  # tune photographs a source, at most, at each check
-_CHECK_LONG_SIDE: Final = 640
 _WARM_UP: Final = 0.05
 Progress = Callable[[int, int, dict[str, Any]], None]
 
@@ -85,7 +86,7 @@ def train(
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     network = build_network(recipe, imagenet=start is None)
     if start is not None:
-        load_onnx_weights(network, start)
+        load_onnx_weights(network, start, decoder=recipe.start_decoder)
     freeze(network, recipe.frozen_stages)
     network.to(device, memory_format=torch.channels_last)
     average = {name: value.detach().clone() for name, value in network.state_dict().items()}
@@ -133,7 +134,7 @@ def train(
                 "loss": round(total / (step - since), 4),
                 "seconds_a_step": round((time.perf_counter() - began) / (step - since), 3),
                 "learning_rate": rates.get_last_lr()[-1],
-                **_scores(network, average, looked_at, sources, device),
+                **_scores(network, average, looked_at, sources, made_for(recipe)),
             }
             log.append(line)
             _keep(out, step, network, average, optimizer, rates, log)
@@ -180,9 +181,12 @@ def _scores(
     average: dict[str, Tensor],
     looked_at: Sequence[Example],
     sources: dict[str, Source],
-    device: torch.device,
+    made: Made,
 ) -> dict[str, float]:
-    """Dice, pooled, of the averaged weights for each source and each value of its masks beyond the first."""
+    """Dice, pooled, of the averaged weights for each source and each value of its masks beyond the first.
+
+    They look at whole photographs as the finished network will.
+    """
     current = {name: value.clone() for name, value in network.state_dict().items()}
     network.load_state_dict(average)
     network.eval()
@@ -190,18 +194,12 @@ def _scores(
     for example in looked_at:
         source = sources[example.source]
         pixels, mask = read_example(example, source)
-        height, width = mask.shape
-        scale = _CHECK_LONG_SIDE / max(height, width)
-        size = tuple(max(32, round(side * scale / 32) * 32) for side in (width, height))
-        picture = torch.from_numpy(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)).permute(2, 0, 1)[None]
-        logits = network(((picture.float() / 255 - MEAN) / STD).to(device)).softmax(1)[0]
-        merged = torch.einsum("vk,khw->vhw", torch.from_numpy(source.table).float().to(device), logits)
-        answer = cv2.resize(merged.argmax(0).to(torch.uint8).cpu().numpy(), (width, height),
-                            interpolation=cv2.INTER_NEAREST)  # fmt: skip
+        classes = probabilities(network, pixels, made).argmax(0).cpu().numpy()
+        marked = cv2.resize(source.value_of_class[classes], mask.shape[::-1], interpolation=cv2.INTER_NEAREST)
         for value in range(1, len(source.values)):
             both = sums.setdefault(f"{source.name}: {' or '.join(source.values[value])}", [0, 0])
-            both[0] += int(np.count_nonzero((answer == value) & (mask == value)))
-            both[1] += int(np.count_nonzero(answer == value)) + int(np.count_nonzero(mask == value))
+            both[0] += int(np.count_nonzero((marked == value) & (mask == value)))
+            both[1] += int(np.count_nonzero(marked == value)) + int(np.count_nonzero(mask == value))
     network.load_state_dict(current)
     return {name: round(2 * both / either, 4) if either else 1.0 for name, (both, either) in sums.items()}
 

@@ -14,8 +14,10 @@ class Recipe(BaseModel):
         name: what the trained model is called; a site's model needs a name of its own.
         decoder: ``linknet`` or ``unet`` (with narrow layers).
         encoder: the EfficientNet-Lite whose ImageNet weights the training starts from.
-        start: name of a model whose weights are continued instead; it must have the same encoder and decoder.
+        start: name of a model whose weights are continued instead; it must have the same encoder, and the same decoder
+            unless that starts anew.
         start_sha256: of that model's file; set, any other model of the name is refused.
+        start_decoder: take over its decoder too; otherwise the encoder alone, so that the decoder may be another.
         seed: of every draw.
         steps: batches; of the last one the averaged weights are the result.
         batch: crops per step.
@@ -25,6 +27,7 @@ class Recipe(BaseModel):
         most_enlarged: factor by which it enlarges a smaller photograph at most.
         further_looks: smaller sizes, relative to that at which it sees a photograph, at which it looks once more; its
             probabilities are averaged. Nothing is trained differently.
+        mirrored_looks: it sees the photograph mirrored then, so that the looks err less alike.
         detached_odds: by which the finished network multiplies the odds of *detached*, so that the areas that it marks
             are right on average; to be chosen on ``tune`` photographs.
         near_lesion: share of the crops that are centred on a pixel of the rarer mask values.
@@ -48,6 +51,7 @@ class Recipe(BaseModel):
     )
     start: str = ""
     start_sha256: str = ""
+    start_decoder: bool = True
     seed: int = 1
     steps: Annotated[int, Field(ge=1)] = 4000
     batch: Annotated[int, Field(ge=1)] = 8
@@ -56,6 +60,7 @@ class Recipe(BaseModel):
     seen_long_side: Annotated[int, Field(ge=64, le=4096)] = 768
     most_enlarged: Annotated[float, Field(ge=1, le=16)] = 1.0
     further_looks: tuple[Annotated[float, Field(ge=0.1, le=1)], ...] = ()
+    mirrored_looks: bool = False
     detached_odds: Annotated[float, Field(ge=0.1, le=10)] = 1.0
     near_lesion: Annotated[float, Field(ge=0, le=1)] = 0.5
     dressings: Annotated[float, Field(ge=0, le=1)] = 0.2

@@ -1,0 +1,56 @@
+"""What a network in training answers of a whole photograph, looking at it as the finished model does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from bsa_measure.network import Made, network_image, network_size
+from bsa_measure.tissue import Tissue
+
+from .recipe import Recipe
+
+Pixels = npt.NDArray[np.uint8]
+
+
+def made_for(recipe: Recipe) -> Made:
+    """What the finished network is made for, before its temperature is known."""
+    return Made(
+        recipe.seen_long_side,
+        1.0,
+        recipe.most_enlarged,
+        recipe.further_looks,
+        recipe.mirrored_looks,
+        recipe.detached_odds,
+    )
+
+
+def looks(network: nn.Module, pixels: Pixels, made: Made) -> Iterator[Tensor]:
+    """Logits (5, h, w) of each look at a (height, width, 3) uint8 photograph, in the size of that look."""
+    device = next(network.parameters()).device
+    for number, factor in enumerate((1.0, *made.further_looks)):
+        mirrored = made.mirrored_looks and number > 0
+        width, height = network_size(pixels.shape[1], pixels.shape[0], made, factor)
+        image = torch.from_numpy(network_image(pixels, made, factor, mirrored=mirrored)).to(device)
+        logits: Tensor = network(image)[0, :, :height, :width]
+        yield logits.flip(-1) if mirrored else logits
+
+
+def in_first_size(planes: Tensor, pixels: Pixels, made: Made) -> Tensor:
+    """Planes (5, h, w) of one look, brought to the size of the first."""
+    width, height = network_size(pixels.shape[1], pixels.shape[0], made)
+    larger: Tensor = nn.functional.interpolate(planes[None], (height, width), mode="bilinear", align_corners=False)[0]
+    return larger
+
+
+def probabilities(network: nn.Module, pixels: Pixels, made: Made) -> Tensor:
+    """Class probabilities (5, h, w) of all looks, as :meth:`bsa_measure.network.NetworkModel.probabilities`."""
+    seen = ((logits / made.temperature).softmax(0) for logits in looks(network, pixels, made))
+    answer = torch.stack([in_first_size(planes, pixels, made) for planes in seen]).mean(0)
+    answer[Tissue.DETACHED] *= made.detached_odds
+    normalised: Tensor = answer / answer.sum(0)
+    return normalised
