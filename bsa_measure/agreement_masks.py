@@ -23,6 +23,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from .fractions import bounding_box
 from .runs import find_runs
 from .tissue import Tissue
 
@@ -118,9 +119,9 @@ def outline_agreement(a: Mask, b: Mask, tolerance_percent: float) -> tuple[float
     if not (a.any() and b.any()):
         return (None, None) if not (a.any() or b.any()) else (0.0, None)
     long_side = max(a.shape)
-    rows, columns = _box(a | b)
-    edge_a, edge_b = _outline(a[rows, columns]), _outline(b[rows, columns])
-    to_b, to_a = _distance(edge_b)[edge_a], _distance(edge_a)[edge_b]
+    box = bounding_box(a | b)  # outside it there is no outline to measure from
+    edge_a, edge_b = _outline(a[box]), _outline(b[box])
+    to_b, to_a = _distances(edge_a, edge_b), _distances(edge_b, edge_a)
     tolerance = tolerance_percent / 100 * long_side
     near = np.count_nonzero(to_b <= tolerance) + np.count_nonzero(to_a <= tolerance)
     farthest = max(float(np.percentile(to_b, 95)), float(np.percentile(to_a, 95)))
@@ -141,17 +142,14 @@ def outline_size(labels: Labels) -> Labels:
     return np.asarray(cv2.resize(labels, size, interpolation=cv2.INTER_NEAREST_EXACT), np.uint8)
 
 
-def _box(mask: Mask) -> tuple[slice, slice]:
-    """The smallest rectangle that holds the mask: outside it there is no outline to measure from."""
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
-
-
 def _outline(mask: Mask) -> Mask:
     """Pixels of the mask that touch something else, or its bounding box's edge."""
-    inner = cv2.erode(mask.astype(np.uint8), _CROSS, borderType=cv2.BORDER_CONSTANT, borderValue=0)
-    return np.asarray(mask & (inner == 0), np.bool_)
+    pixels = mask.astype(np.uint8)
+    inner = cv2.erode(pixels, _CROSS, borderType=cv2.BORDER_CONSTANT, borderValue=0)
+    return np.asarray((pixels ^ inner).view(np.bool_))
 
 
-def _distance(outline: Mask) -> npt.NDArray[np.float32]:
-    return np.asarray(cv2.distanceTransform((~outline).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5), np.float32)
+def _distances(outline: Mask, other: Mask) -> npt.NDArray[np.float32]:
+    """(N,) the distance of every pixel of an outline to another outline."""
+    field = cv2.distanceTransform((~other).view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
+    return np.asarray(field.ravel()[np.flatnonzero(outline)], np.float32)

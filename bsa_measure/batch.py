@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import itertools
 import multiprocessing
 import os
@@ -20,6 +21,10 @@ Outcome = TypeVar("Outcome")
 _MOST_WORKERS = 8  # more processes than this fight over one disk
 _AHEAD = 2  # jobs that a worker has, so that it need not wait for the next
 _AHEAD_ON_A_CLUSTER = 500
+
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of mallopt(3)
+_KEPT = 2**30  # bytes that are free before any go back to the system
+_LARGEST_KEPT = 2**25  # bytes of one array; the most that glibc takes
 
 
 def default_workers() -> int:
@@ -117,9 +122,19 @@ def _prepare_worker() -> None:
     # Ctrl-C reaches every process of the terminal; only the main one answers it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    _keep_memory()
     import cv2
 
     cv2.setNumThreads(1)  # one process a core already
+
+
+def _keep_memory() -> None:
+    """Keep what one photograph needed for the next, instead of handing it back and having the system clear it again:
+    a fifth of a worker's time. Only where the C library is glibc, whose mallopt this is."""
+    mallopt = None if os.name == "nt" else getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_TRIM_THRESHOLD, _KEPT)
+        mallopt(_MMAP_THRESHOLD, _LARGEST_KEPT)
 
 
 def _end_with_parent() -> None:

@@ -84,6 +84,7 @@ class Profile:
         return np.asarray(here.ravel()[row * (_WIDE + 1) + column], np.float32)
 
 
+@cache
 def part_of(surface: str) -> str:
     """The body part that a surface is one half of: ``thigh-left`` for ``thigh-left-anterior``."""
     for half in _HALVES:

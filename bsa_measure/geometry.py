@@ -23,6 +23,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from statistics import median
 from typing import Final, Literal
 
 import cv2
@@ -40,6 +41,7 @@ Geometry = Literal["flat", "silhouette"]
 Floats = npt.NDArray[np.float64]
 Image = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
+Indices = npt.NDArray[np.intp]
 
 LARGEST_WEIGHT: Final = 40.0
 """No pixel of the reduced silhouette counts more than this many central ones. The outermost pixel of a cylinder of
@@ -150,8 +152,8 @@ class Chords:
         """The same pixels if the outlines lay further out by these shares of the width, at -1 and at 1."""
         return replace(self, inner=inner, outer=outer)
 
-    def some(self, chosen: Mask) -> Chords:
-        """Only the pixels for which ``chosen`` (N,) is true."""
+    def some(self, chosen: Indices) -> Chords:
+        """Only the pixels at these places in the order."""
         return replace(self, **{name: getattr(self, name)[chosen] for name in ("across", "along", "radius", "cut")})
 
 
@@ -192,14 +194,13 @@ def area_weights(
     reduced = [cv2.resize(labels, size, interpolation=cv2.INTER_NEAREST_EXACT) for labels in masks]
     numbers = cv2.resize(surfaces, size, interpolation=cv2.INTER_NEAREST_EXACT)
     body = without_holes(reduced[0] != int(Tissue.BACKGROUND))
-    weight = np.ones(body.shape, np.float32)
+    weight = body.astype(np.float32)
     flags: dict[str, str] = {}
     doubts: list[dict[str, Doubt]] = [{} for _ in masks]
     for surface in view.surfaces:
-        own = body & (numbers == surface_number(surface, chart))
-        count = int(np.count_nonzero(own))
-        if count < _SMALL * own.size:
-            if count:
+        own = np.flatnonzero(body & (numbers == surface_number(surface, chart)))
+        if len(own) < _SMALL * body.size:
+            if len(own):
                 flags[surface] = FLAG_SMALL
             continue
         chords, profile = lay_chords(body, numbers, surface, chart), profile_of(surface)
@@ -207,15 +208,15 @@ def area_weights(
         if flag:
             flags[surface] = flag
         if flag not in _FLAT:
-            weight[own] = skin_per_pixel(chords, profile)
-        some = _spread_over(own)
-        classes = [labels[own][some] for labels in reduced]
-        found = outline_doubts(classes, weight[own][some], chords.some(some), profile, flag)
+            weight.ravel()[own] = skin_per_pixel(chords, profile)
+        some = _spread_over(own, size[0])
+        classes = [labels.ravel()[own[some]] for labels in reduced]
+        found = outline_doubts(classes, weight.ravel()[own[some]], chords.some(some), profile, flag)
         for doubt, each in zip(doubts, found, strict=True):
             doubt[surface] = each
-    known = np.where(body, weight, np.float32(0))
     # What lies beside the silhouette must not thin the weight at its edge.
-    filled = np.where(body, weight, np.maximum(cv2.dilate(known, np.ones((5, 5), np.uint8)), np.float32(1)))
+    filled = np.maximum(cv2.dilate(weight, np.ones((5, 5), np.uint8)), np.float32(1))
+    np.copyto(filled, weight, where=body)
     full = cv2.resize(filled, (width, height), interpolation=cv2.INTER_LINEAR)
     return [AreaWeight(full, flags, doubt) for doubt in doubts]
 
@@ -230,13 +231,13 @@ def _distrust(chords: Chords) -> str:
     return FLAG_CUT if cut > _CUT_NOTE else ""
 
 
-def _spread_over(own: Mask) -> Mask:
-    """Some (N,) of a surface's pixels, as many of every row and of every column in proportion."""
-    place = np.flatnonzero(own)
-    step = max(1, len(place) // _PIXELS_FOR_DOUBT)
-    while step > 1 and math.gcd(step, own.shape[1]) > 1:  # else some columns would have none
+def _spread_over(own: Indices, width: int) -> Indices:
+    """Which of a surface's pixels (N,), counted along rows of this width, are some of every row and of every column in
+    proportion."""
+    step = max(1, len(own) // _PIXELS_FOR_DOUBT)
+    while step > 1 and math.gcd(step, width) > 1:  # else some columns would have none
         step += 1
-    return np.asarray(place % step == 0)
+    return np.flatnonzero(own % step == 0)
 
 
 def outline_doubt(
@@ -262,7 +263,7 @@ def outline_doubts(
     masks: Sequence[npt.NDArray[np.uint8]], weight: Image, chords: Chords, profile: Profile | None, flag: str = ""
 ) -> list[Doubt]:
     """As :func:`outline_doubt` for several readers' classes, each (N,), of the same pixels."""
-    doubted = [bool(np.isin(classes, _DOUBTED).any()) for classes in masks]
+    doubted = [any(bool((classes == tissue).any()) for tissue in _DOUBTED) for classes in masks]
     if not any(doubted):
         return [Doubt() for _ in masks]
     half = OUTLINE_DOUBT / 2
@@ -277,7 +278,8 @@ def outline_doubts(
 
 def _doubt(classes: npt.NDArray[np.uint8], weights: Sequence[Image]) -> Doubt:
     """How far the fractions lie from those of the first weight under the others."""
-    sums = [np.bincount(classes, each, minlength=len(Tissue)) for each in weights]
+    cells = classes.astype(np.intp)
+    sums = [np.bincount(cells, each, minlength=len(Tissue)) for each in weights]
 
     def span(tissue: Tissue) -> tuple[float, float]:
         fractions = []
@@ -320,18 +322,18 @@ def lay_chords(body: Mask, numbers: SurfaceMap, surface: str, chart: Chart) -> C
         if part_of(name) == part:
             code_of[surface_number(name, chart)] = _OTHER_HALF
     code_of[surface_number(surface, chart)] = _SURFACE
-    codes = _cropped(cv2.LUT(numbers, code_of) * body)
-    turn, size = _upright((codes == _SURFACE) | (codes == _OTHER_HALF))
+    codes = _cropped(cv2.LUT(numbers, code_of) * body.view(np.uint8))
+    turn, size = _upright(_is_part(codes))
     upright = cv2.warpAffine(codes, turn, size, flags=cv2.INTER_NEAREST, borderValue=_FRAME)
     runs = _find_runs(upright)
     # Where each pixel lies in the picture turned upright, and on which chord.
     own = np.flatnonzero(codes == _SURFACE).astype(np.int32)
-    y = own // np.int32(codes.shape[1])
-    x = own - y * np.int32(codes.shape[1])
+    down = own // np.int32(codes.shape[1])
+    x, y = (own - down * np.int32(codes.shape[1])).astype(np.float32), down.astype(np.float32)
     (a, b, c), (d, e, f) = turn.astype(np.float32)
-    column = a * x.astype(np.float32) + b * y.astype(np.float32) + c
-    row = np.rint(d * x.astype(np.float32) + e * y.astype(np.float32) + f).astype(np.int32)
-    run = runs.of.ravel()[row * np.int32(size[0]) + np.rint(column).astype(np.int32)]
+    column = a * x + b * y + c
+    row = np.rint(d * x + e * y + f).astype(np.intp)
+    run = runs.at(row, np.rint(column).astype(np.intp))
     radius = runs.radius[run]
     across = np.clip((column + np.float32(0.5) - runs.first[run]) / radius - 1, -1, 1)
     rows = np.cumsum(np.bincount(row, minlength=size[1]))
@@ -347,7 +349,7 @@ def lay_chords(body: Mask, numbers: SurfaceMap, surface: str, chart: Chart) -> C
         cut=runs.cut[run],
         turned=float(sign) * _turned(upright, runs),
         ends=_ends_inside(upright, first, last),
-        ragged=float(np.median(jumps)) if len(jumps) else 0.0,
+        ragged=median(jumps.tolist()) if len(jumps) else 0.0,
         taper=_taper(length),
     )
 
@@ -356,52 +358,59 @@ def _taper(length: npt.NDArray[np.int64]) -> tuple[float, float] | None:
     """As in :class:`Chords`, from the length of every row (R,) of the surface."""
     if len(length) < _ROWS_FOR_TAPER:
         return None
-    fifths = [max(float(np.median(some)), 1.0) for some in np.array_split(length, 5)]
+    fifths = [max(float(median(some.tolist())), 1.0) for some in np.array_split(length, 5)]
     mean = sum(fifths) / 5
     return math.log(fifths[0] / mean), math.log(fifths[-1] / mean)
 
 
 @dataclass(frozen=True)
 class _Runs:
-    """The chords of a part in the picture turned upright: ``of`` (height, width) the chord of each pixel; of each
-    chord (C,) its first column, its half length and whether the frame cuts it; ``length_of_row`` (height,). The last
-    chord is none: what fell beside every chord when the picture was turned. It counts plainly."""
+    """The chords of a part in the picture turned upright: ``of`` (height * width,) the chord of each pixel, in rows of
+    ``width`` that begin one pixel beside the picture; of each chord (C,) its first column, its half length and whether
+    the frame cuts it; ``length_of_row`` (height,). The last chord is none: what fell beside every chord when the
+    picture was turned. It counts plainly."""
 
-    of: npt.NDArray[np.int32]
+    of: Indices
+    width: int
     first: Image
     radius: Image
     cut: Mask
     length_of_row: npt.NDArray[np.int64]
 
+    def at(self, row: Indices, column: Indices) -> Indices:
+        """The chord (N,) of pixels (N,) of the picture."""
+        return np.asarray(self.of[row * self.width + (column + 1)])
+
 
 def _find_runs(upright: npt.NDArray[np.uint8]) -> _Runs:
-    part = (upright == _SURFACE) | (upright == _OTHER_HALF)
-    height, width = part.shape
-    padded = np.zeros((height, width + 2), np.int8)
-    padded[:, 1:-1] = part
-    steps = np.diff(padded, axis=1)
-    row, first = np.nonzero(steps == 1)
-    end = np.nonzero(steps == -1)[1]
-    length = end - first
-    of = np.full(part.shape, len(length), np.int32)
-    of[part] = np.repeat(np.arange(len(length), dtype=np.int32), length)
-    beside = np.ones(padded.shape, bool)
-    beside[:, 1:-1] = upright == _FRAME
+    height, width = len(upright), upright.shape[1] + 2
+    padded = np.full((height, width), _FRAME, np.uint8)
+    padded[:, 1:-1] = upright
+    codes = padded.ravel()
+    part = _is_part(codes)
+    # No chord reaches a row's end, so that a change into a chord and one out of it take turns.
+    changes = np.flatnonzero(part[1:] != part[:-1]) + 1
+    first, end = changes[::2], changes[1::2]
+    length, row = end - first, first // width
+    number = np.full(2 * len(length) + 1, len(length), np.intp)
+    number[1::2] = np.arange(len(length))
     return _Runs(
-        of=of,
-        first=np.append(first, 0).astype(np.float32),
+        of=np.repeat(number, np.diff(changes, prepend=0, append=len(codes))),
+        width=width,
+        first=np.append(first - row * width - 1, 0).astype(np.float32),
         radius=np.append(length / 2, 1).astype(np.float32),
-        cut=np.append(beside[row, first] | beside[row, end + 1], True),
+        cut=np.append((codes[first - 1] == _FRAME) | (codes[end] == _FRAME), True),
         length_of_row=np.bincount(row, length, minlength=height).astype(np.int64),
     )
 
 
 def _turned(upright: npt.NDArray[np.uint8], runs: _Runs) -> float:
     """How much more of the other half is shown at the left than at the right, as a share of the part's arcs."""
-    row, column = np.nonzero(upright == _OTHER_HALF)
-    if not len(row):
+    other = np.flatnonzero(upright == _OTHER_HALF)
+    if not len(other):
         return 0.0
-    run = runs.of[row, column]
+    row, column = np.divmod(other, upright.shape[1])
+    run = runs.at(row, column)
     radius, cut = runs.radius[run], runs.cut[run]
     left = (column.astype(np.float32) - runs.first[run]) / radius - 1
     arc = np.where(cut, 1, radius * (np.arcsin(np.clip(left + 1 / radius, -1, 1)) - np.arcsin(left)))
@@ -410,10 +419,14 @@ def _turned(upright: npt.NDArray[np.uint8], runs: _Runs) -> float:
     return more / whole
 
 
+def _is_part(codes: npt.NDArray[np.uint8]) -> Mask:
+    """Which pixels belong to the part, to whichever half."""
+    return np.asarray((codes == _SURFACE) | (codes == _OTHER_HALF))
+
+
 def _cropped(codes: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     """The part with enough around it to see what borders on it."""
-    part = ((codes == _SURFACE) | (codes == _OTHER_HALF)).astype(np.uint8)
-    left, top, width, height = cv2.boundingRect(part)
+    left, top, width, height = cv2.boundingRect(_is_part(codes).view(np.uint8))
     margin = 6
     return codes[max(top - margin, 0) : top + height + margin, max(left - margin, 0) : left + width + margin]
 

@@ -20,7 +20,7 @@ import numpy.typing as npt
 from .chart import Chart
 from .errors import MaskError, PhotoError
 from .files import printable, write_bytes
-from .fractions import Areas, Doubt
+from .fractions import Areas, Doubt, bounding_box
 from .geometry import Geometry, area_weights
 from .photo import Photo, read_photo
 from .protocol import View
@@ -259,16 +259,20 @@ def areas_of_masks(
 ) -> list[ViewAreas]:
     """As :func:`view_areas` for several readers' classes of one silhouette and one surface map, at about the price of
     one."""
-    runs = find_runs([surfaces, *masks])
-    on = runs.of(surfaces)
+    # Nothing counts beside the surfaces; a run cut at the box's edge adds up to the same, since float64 holds the sum
+    # of a photograph's float32 weights without rounding.
+    box = bounding_box(surfaces > 0)
+    inside, *readers = (np.ascontiguousarray(image[box]) for image in (surfaces, *masks))
+    runs = find_runs([inside, *readers])
+    on = runs.of(inside)
     found = area_weights(masks, surfaces, view, chart, geometry)
     weight = found[0].weight
-    skin = None if weight is None else runs.sums(weight)
+    skin = None if weight is None else runs.sums(weight[box])
     listed = []
-    for labels, own in zip(masks, found, strict=True):
+    for labels, own in zip(readers, found, strict=True):
         classes = runs.of(labels)
-        flat = _areas_by_surface(on, classes, runs.lengths, labels.size, view, chart)
-        weighted = flat if skin is None else _areas_by_surface(on, classes, skin, labels.size, view, chart)
+        flat = _areas_by_surface(on, classes, runs.lengths, surfaces.size, view, chart)
+        weighted = flat if skin is None else _areas_by_surface(on, classes, skin, surfaces.size, view, chart)
         listed.append(ViewAreas(weighted, flat, own.flags, own.doubt, weight))
     return listed
 

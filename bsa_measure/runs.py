@@ -29,12 +29,14 @@ class Runs:
 
     def sums(self, weight: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
         """(R,) sum of a (height, width) weight over each run."""
-        return np.add.reduceat(weight.ravel(), self.starts, dtype=np.float64)
+        return np.add.reduceat(weight.astype(np.float64).ravel(), self.starts)
 
 
 def find_runs(images: Sequence[Labels]) -> Runs:
-    """The runs of (height, width) uint8 images of one size, with at least one pixel."""
+    """The runs of (height, width) uint8 images of one size; none where there are no pixels."""
     flat = [np.ascontiguousarray(image).ravel() for image in images]
+    if not flat[0].size:
+        return Runs(np.empty(0, np.intp), np.empty(0, np.intp))
     changes = flat[0][1:] != flat[0][:-1]
     for labels in flat[1:]:
         changes |= labels[1:] != labels[:-1]

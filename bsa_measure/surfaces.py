@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .chart import Chart
+from .fractions import bounding_box
 from .protocol import View
 from .tissue import Tissue
 
@@ -47,19 +48,23 @@ def surface_map(labels: npt.NDArray[np.uint8], view: View, chart: Chart) -> Surf
     if not len(numbers) or not body.any():
         return np.zeros(labels.shape, np.uint8)
     if len(numbers) == 1:
-        return np.where(body, numbers[0], np.uint8(0)).astype(np.uint8)
-    line = _line(body, view.split)
-    part = np.ones(labels.shape, np.uint8)
+        return np.asarray(body.view(np.uint8) * numbers[0])
+    box = bounding_box(body)
+    line = _line(body, box, view.split)
+    part = body[box].astype(np.uint8)
+    inside = part.copy()
     for cut in view.cuts:
-        part += _beyond(line, cut).view(np.uint8)
+        part += _beyond(line, cut) & inside
     table = np.zeros(256, np.uint8)
     table[1 : len(numbers) + 1] = numbers
-    return np.asarray(cv2.LUT(part * body, table), np.uint8)
+    found = np.zeros(labels.shape, np.uint8)
+    found[box] = cv2.LUT(part, table)
+    return found
 
 
 @dataclass(frozen=True)
 class _Line:
-    """Where the pixels of a photograph lie along the silhouette.
+    """Where the pixels of a box in a photograph lie along the silhouette.
 
     The position of a pixel is (across[column] + down[row] - first) / length: 0 at the silhouette's first end, 1 at
     its last.
@@ -71,11 +76,15 @@ class _Line:
     length: float
 
 
-def _line(body: npt.NDArray[np.bool_], split: str) -> _Line:
-    """Lay the line that the silhouette is divided along: its axis, or from the left edge to the right."""
-    dx, dy = _axis(body) if split == "down" else (1.0, 0.0)
-    across: Floats = np.asarray(dx * (np.arange(body.shape[1]) + 0.5), np.float64)
-    down: Floats = np.asarray(dy * (np.arange(body.shape[0]) + 0.5), np.float64)
+def _line(body: npt.NDArray[np.bool_], box: tuple[slice, slice], split: str) -> _Line:
+    """Lay the line that the silhouette, whole in the box, is divided along: its axis, or from the left edge to the
+    right."""
+    rows, columns = box
+    # From the photograph's corner, however little of it is looked at: the axis is then the same to its last digit.
+    dx, dy = _axis(body[: rows.stop, : columns.stop]) if split == "down" else (1.0, 0.0)
+    across: Floats = np.asarray(dx * (np.arange(columns.start, columns.stop) + 0.5), np.float64)
+    down: Floats = np.asarray(dy * (np.arange(rows.start, rows.stop) + 0.5), np.float64)
+    body = np.ascontiguousarray(body[box])
     tail = int(_TAIL * np.count_nonzero(body))
     first = _smallest(across, down, body, tail)
     last = -_smallest(-across, -down, body, tail)
@@ -103,7 +112,7 @@ def _smallest(across: Floats, down: Floats, body: npt.NDArray[np.bool_], place: 
 
 
 def _beyond(line: _Line, cut: float) -> npt.NDArray[np.bool_]:
-    """(height, width) whether a pixel lies at a cut or beyond it."""
+    """(height, width) whether a pixel of the box lies at a cut or beyond it."""
     width = len(line.across)
     step = (line.across[-1] - line.across[0]) / max(width - 1, 1)
     if abs(step) < _STEEP:
@@ -134,8 +143,9 @@ def position_along(body: npt.NDArray[np.bool_], split: str) -> Floats:
     Returns:
         (pixels of the silhouette,) float64, in the order of ``body.nonzero()``.
     """
-    line = _line(body, split)
-    return ((line.across[None, :] + line.down[:, None])[body] - line.first) / line.length
+    box = bounding_box(body)
+    line = _line(body, box, split)
+    return ((line.across[None, :] + line.down[:, None])[body[box]] - line.first) / line.length
 
 
 def _axis(body: npt.NDArray[np.bool_]) -> tuple[float, float]:

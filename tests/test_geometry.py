@@ -25,6 +25,7 @@ from bsa_measure.geometry import (
     skin_per_pixel,
     weight_picture,
 )
+from bsa_measure.photo_job import view_areas
 from bsa_measure.protocol import View, standard_views
 from bsa_measure.surfaces import surface_map, surface_number
 from bsa_measure.tissue import Tissue
@@ -253,6 +254,23 @@ def test_weights_are_positive_and_finite_for_any_mask(seed: int, view_name: str)
     assert np.isfinite(weight).all()
     assert weight.min() >= SMALLEST_WEIGHT - 1e-6
     assert weight.max() <= LARGEST_WEIGHT + 1e-6
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.sampled_from(sorted(name for name, v in standard_views().items() if v.surfaces)))
+def test_areas_are_the_sums_over_each_surface_wherever_it_lies_in_the_frame(seed: int, view_name: str) -> None:
+    rng = np.random.default_rng(seed)
+    view = standard_views()[view_name]
+    height, width = (int(n) for n in rng.integers(1, 40, 2))
+    patches = rng.integers(0, 5, (height, width), np.uint8) * (rng.random((height, width)) < 0.8)
+    beside = [(int(a), int(b)) for a, b in rng.integers(0, 60, (2, 2))]
+    labels = np.pad(np.kron(patches.astype(np.uint8), np.ones((5, 5), np.uint8)), beside)
+    surfaces = surface_map(labels, view, CHART) if rng.random() < 0.7 else np.zeros_like(labels)
+    found = view_areas(labels, surfaces, view, CHART, "silhouette")
+    for name in view.surfaces:
+        on_surface = surfaces == surface_number(name, CHART)
+        assert found.weighted[name] == areas_on_surface(labels, on_surface, found.weight)
+        assert found.flat[name] == areas_on_surface(labels, on_surface)
 
 
 @settings(max_examples=15, deadline=None)
