@@ -45,6 +45,10 @@ def save_mask(path: Path, labels: np.ndarray) -> None:
     Image.fromarray(labels).save(path)
 
 
+RULES_OF_COLOUR = '[measure]\nmodel = "classical-v1"\n'
+"""Protocol for tests that need to know what a model makes of drawn skin: networks come and go."""
+
+
 def write_study(folder: Path, *, protocol: str = "", patients: str = "P1,40,-3", uninvolved: str = "") -> Path:
     """A study folder without photographs."""
     folder.mkdir(parents=True, exist_ok=True)

@@ -128,10 +128,12 @@ def test_the_report_shows_how_much_each_pixel_counts_and_checks_the_chart(result
     assert page.count('<details class="weight">') == len(MASKS)
     assert "what has no colour is not measured" in page
     (visit,) = rows(results, "visits", visit="D00")
-    shown = re.search(r"would be D0: ([0-9.]+) \(([+-][0-9.]+)\) % BSA", page)
+    shown = re.search(r"would be D0: ([0-9.]+) \(([+−][0-9.]+)\) % BSA", page)
     assert shown is not None
     # Both are printed with two decimals.
-    assert float(shown[1]) - float(shown[2]) == pytest.approx(float(visit["detached_bsa_percent"]), abs=0.0101)
+    assert float(shown[1]) - float(shown[2].replace("−", "-")) == pytest.approx(
+        float(visit["detached_bsa_percent"]), abs=0.0101
+    )
 
 
 def test_a_flat_study_has_neither_weights_nor_doubt(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from bsa_measure_napari.queue import Candidate, Item, Known, blinded_queue, next
 from bsa_measure_napari.reasons import REASONS, Reason, suggested
 from bsa_measure_napari.session import OpenPhoto, Session
 from bsa_measure_napari.tools.lesion import swap_class
-from drawing import limb_mask, save_mask, save_photo, skin_photo, write_study
+from drawing import RULES_OF_COLOUR, limb_mask, save_mask, save_photo, skin_photo, write_study
 from terminal import table
 
 from bsa_measure.errors import LockedError, ReadingError, StudyError
@@ -34,7 +34,11 @@ Labels = npt.NDArray[np.uint8]
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two views at three visits, measured by the model."""
-    folder = write_study(tmp_path_factory.mktemp("made") / "study", uninvolved="P1,D0,*\nP1,D5,*\nP1,D7,*")
+    folder = write_study(
+        tmp_path_factory.mktemp("made") / "study",
+        protocol=RULES_OF_COLOUR,
+        uninvolved="P1,D0,*\nP1,D5,*\nP1,D7,*",
+    )
     for seed, (visit, view) in enumerate((v, w) for v in VISITS for w in VIEWS):
         save_photo(folder / "photos" / "P1" / visit / f"{view}.jpg", skin_photo(seed))
     measure(folder)

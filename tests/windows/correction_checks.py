@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from bsa_measure_napari._qt.start import StartWidget
 from bsa_measure_napari._qt.window import Review, attach
-from drawing import save_photo, skin_photo, write_study
+from drawing import RULES_OF_COLOUR, save_photo, skin_photo, write_study
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QComboBox, QLabel, QLineEdit, QListWidget, QToolButton, QWidget
 
@@ -33,7 +33,10 @@ SLOW = 60_000  # ms; a busy computer
 @pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = write_study(
-        tmp_path_factory.mktemp("made") / "trial", patients=f"{PATIENT},40,-3", uninvolved=f"{PATIENT},D5,*"
+        tmp_path_factory.mktemp("made") / "trial",
+        protocol=RULES_OF_COLOUR,
+        patients=f"{PATIENT},40,-3",
+        uninvolved=f"{PATIENT},D5,*",
     )
     for seed, (visit, view) in enumerate((v, w) for v in ("D5", "D9") for w in VIEWS):
         save_photo(folder / "photos" / PATIENT / visit / f"{view}.jpg", skin_photo(seed))
