@@ -21,8 +21,19 @@ from bsa_measure.segment import load_model
 from bsa_measure.tissue import Tissue
 from bsa_measure.training.crops import read_example
 from bsa_measure.training.data import Example, Source, examples, pick, read_data_file
+from bsa_measure.training.looks import overlaps
 
-FURTHER = ((), (0.75,), (0.5,), (0.75, 0.5), (1.0,))
+# Further looks, and whether they are mirrored.
+LOOKS: tuple[tuple[tuple[float, ...], bool], ...] = (
+    ((), False),
+    ((0.75,), False),
+    ((0.5,), False),
+    ((0.75, 0.5), False),
+    ((0.75,), True),
+    ((0.5,), True),
+    ((0.75, 0.5), True),
+    ((1.0,), True),
+)
 ODDS = (1.0, 1.25, 1.5, 2.0, 2.5)
 Choice = tuple[tuple[float, ...], bool, float]  # further looks, whether mirrored, odds
 # For each photograph and value of its mask: pixels marked, pixels true, pixels both.
@@ -33,31 +44,25 @@ def answers(model: NetworkModel, pixels: npt.NDArray[np.uint8]) -> dict[Choice, 
     """(5, h, w) probabilities of every choice."""
     first = model.look(pixels, 1.0)
     size = (first.shape[2], first.shape[1])
+    seen = {}
+    for factor, mirrored in {(factor, mirrored) for further, mirrored in LOOKS for factor in further}:
+        look = model.look(pixels, factor, mirrored=mirrored)
+        seen[factor, mirrored] = np.stack([cv2.resize(plane, size) for plane in look])
     found = {}
-    for mirrored in (False, True):
-        seen = {}
-        for factor in {factor for further in FURTHER for factor in further}:
-            look = model.look(pixels, factor, mirrored=mirrored)
-            seen[factor] = np.stack([cv2.resize(np.ascontiguousarray(plane), size) for plane in look])
-        for further in FURTHER:
-            mean = np.mean([first, *(seen[factor] for factor in further)], axis=0)
-            for odds in ODDS:
-                answer = mean.copy()
-                answer[Tissue.DETACHED] *= odds
-                found[further, mirrored, odds] = answer
+    for further, mirrored in LOOKS:
+        mean = np.mean([first, *(seen[factor, mirrored] for factor in further)], axis=0)
+        for odds in ODDS:
+            answer = mean.copy()
+            answer[Tissue.DETACHED] *= odds
+            found[further, mirrored, odds] = answer
     return found
 
 
 def count(model: NetworkModel, example: Example, source: Source, counts: Counts) -> None:
     pixels, mask = read_example(example, source)
-    height, width = mask.shape
     for choice, answer in answers(model, pixels).items():
-        values = source.value_of_class[answer.argmax(0)]
-        marked = cv2.resize(values, (width, height), interpolation=cv2.INTER_NEAREST)
-        for value in range(1, len(source.values)):
-            here, there = marked == value, mask == value
-            row = (int(here.sum()), int(there.sum()), int((here & there).sum()))
-            counts.setdefault((f"{source.name}: {' or '.join(source.values[value])}", choice), []).append(row)
+        for name, row in overlaps(answer, mask, source).items():
+            counts.setdefault((name, choice), []).append(row)
 
 
 def main() -> None:
@@ -83,8 +88,6 @@ def main() -> None:
     print("| photographs: class | photos | further looks | odds times | Dice pooled | Dice mean | area marked / true |")
     print("|---|---|---|---|---|---|---|")
     for (name, (further, mirrored, odds)), rows in counts.items():
-        if mirrored and not further or not mirrored and further == (1.0,):
-            continue  # the first look alone, a second time
         marked, true, both = np.array(rows).sum(axis=0)
         each = [2 * b / (m + t) for m, t, b in rows if t]
         print(

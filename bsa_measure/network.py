@@ -90,16 +90,17 @@ class Made:
             raise ValueError(f"its format is {metadata.get('bsa_measure_format')!r}, not {FORMAT}")
         if metadata.get("classes") != CLASSES:
             raise ValueError(f"its classes are {metadata.get('classes')!r}")
+        mirrored = metadata.get("mirrored_looks", "no")
+        if mirrored not in ("yes", "no"):
+            raise ValueError(f"its mirrored_looks are {mirrored!r}, neither yes nor no")
         made = cls(
             long_side=int(metadata.get("long_side", "")),
             temperature=float(metadata.get("temperature", "")),
             most_enlarged=float(metadata.get("most_enlarged", "1")),
             further_looks=tuple(float(text) for text in metadata.get("further_looks", "").split(",") if text),
-            mirrored_looks=metadata.get("mirrored_looks", "no") == "yes",
+            mirrored_looks=mirrored == "yes",
             detached_odds=float(metadata.get("detached_odds", "1")),
         )
-        if metadata.get("mirrored_looks", "no") not in ("yes", "no"):
-            raise ValueError(f"its mirrored_looks are {metadata['mirrored_looks']!r}, neither yes nor no")
         if not (MULTIPLE <= made.long_side <= 8192 and 0 < made.temperature < 100 and 1 <= made.most_enlarged <= 16):
             raise ValueError(f"its long_side, temperature or most_enlarged is out of range: {made}")
         if len(made.further_looks) > 4 or not all(0.1 <= factor <= 1 for factor in made.further_looks):
@@ -134,7 +135,7 @@ class NetworkModel:
         for factor in made.further_looks:
             further = self.look(pixels, factor, mirrored=made.mirrored_looks)
             for plane, smaller in zip(answer, further, strict=True):
-                plane += cv2.resize(np.ascontiguousarray(smaller), size, interpolation=cv2.INTER_LINEAR)
+                plane += cv2.resize(smaller, size, interpolation=cv2.INTER_LINEAR)
         if made.further_looks:
             answer *= np.float32(1 / (1 + len(made.further_looks)))
         if made.detached_odds != 1:
@@ -165,7 +166,7 @@ class NetworkModel:
             raise self._not_run(f"its answer has the shape {logits.shape}")
         # Sides are even, so half of each is whole.
         answer = softmax(logits[0, :, : height // step, : width // step], made.temperature)
-        return answer[:, :, ::-1] if mirrored else answer
+        return np.ascontiguousarray(answer[:, :, ::-1]) if mirrored else answer
 
     @cached_property
     def started(self) -> tuple[Any, Made]:

@@ -97,9 +97,8 @@ def _cut(
     matrix = np.hstack([linear, (np.array([middle, middle]) - linear @ np.array([x, y]))[:, None]])
     size = (recipe.crop, recipe.crop)
     # Blurred first where it shrinks much, because a warp samples without averaging.
-    width_of_a_pixel = max(1, round(1 / scale))
     crop = cv2.warpAffine(
-        pixels if scale > 0.7 else cv2.blur(pixels, (max(2, width_of_a_pixel),) * 2),
+        pixels if scale > 0.7 else cv2.blur(pixels, (max(2, round(1 / scale)),) * 2),
         matrix,
         size,
         flags=cv2.INTER_LINEAR,

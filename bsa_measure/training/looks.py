@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 from bsa_measure.network import Made, network_image, network_size
 from bsa_measure.tissue import Tissue
 
+from .data import Source
 from .recipe import Recipe
 
 Pixels = npt.NDArray[np.uint8]
@@ -54,3 +56,23 @@ def probabilities(network: nn.Module, pixels: Pixels, made: Made) -> Tensor:
     answer[Tissue.DETACHED] *= made.detached_odds
     normalised: Tensor = answer / answer.sum(0)
     return normalised
+
+
+def overlaps(answer: npt.NDArray[np.float32], mask: Pixels, source: Source) -> dict[str, tuple[int, int, int]]:
+    """How many pixels are marked, how many true and how many both, for each value of a mask beyond the first.
+
+    Args:
+        answer: (5, h, w) class probabilities.
+        mask: (height, width) uint8 values of the source's masks.
+        source: says what its values stand for.
+    """
+    marked = cv2.resize(source.value_of_class[answer.argmax(0)], mask.shape[::-1], interpolation=cv2.INTER_NEAREST)
+    found = {}
+    for value, names in enumerate(source.values[1:], start=1):
+        here, there = marked == value, mask == value
+        found[f"{source.name}: {' or '.join(names)}"] = (
+            int(np.count_nonzero(here)),
+            int(np.count_nonzero(there)),
+            int(np.count_nonzero(here & there)),
+        )
+    return found

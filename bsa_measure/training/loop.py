@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import cv2
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
@@ -31,7 +30,7 @@ from .crops import Crops, read_example
 from .curve import training_curve
 from .data import DataFile, Example, Source, examples, examples_sha256, pick
 from .export import load_onnx_weights
-from .looks import made_for, probabilities
+from .looks import made_for, overlaps, probabilities
 from .loss import partial_label_loss
 
 _LOOKED_AT: Final = 24  # tune photographs a source, at most, at each check
@@ -194,12 +193,11 @@ def _scores(
     for example in looked_at:
         source = sources[example.source]
         pixels, mask = read_example(example, source)
-        classes = probabilities(network, pixels, made).argmax(0).cpu().numpy()
-        marked = cv2.resize(source.value_of_class[classes], mask.shape[::-1], interpolation=cv2.INTER_NEAREST)
-        for value in range(1, len(source.values)):
-            both = sums.setdefault(f"{source.name}: {' or '.join(source.values[value])}", [0, 0])
-            both[0] += int(np.count_nonzero((marked == value) & (mask == value)))
-            both[1] += int(np.count_nonzero(marked == value)) + int(np.count_nonzero(mask == value))
+        answer = probabilities(network, pixels, made).cpu().numpy()
+        for name, (marked, true, both) in overlaps(answer, mask, source).items():
+            sum_of = sums.setdefault(name, [0, 0])
+            sum_of[0] += both
+            sum_of[1] += marked + true
     network.load_state_dict(current)
     return {name: round(2 * both / either, 4) if either else 1.0 for name, (both, either) in sums.items()}
 
