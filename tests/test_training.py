@@ -113,6 +113,8 @@ def test_the_exported_file_answers_as_the_network_does_and_gives_its_weights_bac
     answer = onnxruntime.InferenceSession(data).run(["logits"], {"image": image.numpy()})[0]
     with torch.no_grad():
         expected = network(image).numpy()
+    # A U-Net answers at half of the size it sees.
+    assert expected.shape == ((1, 5, 48, 32) if decoder == "unet" else (1, 5, 96, 64))
     np.testing.assert_allclose(answer, expected, atol=1e-3 * abs(expected).max())
     again = build_network(recipe, imagenet=False).eval()
     load_onnx_weights(again, data)
@@ -131,10 +133,11 @@ def test_the_exported_file_answers_as_the_network_does_and_gives_its_weights_bac
         load_onnx_weights(build_network(Recipe(encoder="tf_efficientnet_lite2"), imagenet=False), data)
 
 
+@pytest.mark.parametrize("decoder", ["linknet", "unet"])
 @pytest.mark.parametrize("mirrored", [False, True])
-def test_during_training_a_photograph_is_read_as_the_finished_model_reads_it(mirrored: bool) -> None:
+def test_during_training_a_photograph_is_read_as_the_finished_model_reads_it(mirrored: bool, decoder: str) -> None:
     torch.manual_seed(4)
-    network = build_network(Recipe(encoder="tf_efficientnet_lite0"), imagenet=False).eval()
+    network = build_network(Recipe(encoder="tf_efficientnet_lite0", decoder=decoder), imagenet=False).eval()
     with torch.no_grad():
         for value in network.state_dict().values():
             if value.is_floating_point():

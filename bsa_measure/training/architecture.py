@@ -21,12 +21,14 @@ from .recipe import Recipe
 
 # ImageNet weights expect pictures normalised with this mean and this standard deviation.
 MEAN = STD = 0.5
-# A light U-Net: half of the usual channels, about half of the time.
-_UNET_CHANNELS = (128, 64, 32, 24, 16)
+# A light U-Net: half of the usual channels. The last block, which has no features of the picture to add, is left out.
+_UNET_CHANNELS = (128, 64, 32, 24)
 
 
 def build_network(recipe: Recipe, *, imagenet: bool = True) -> nn.Module:
-    """A network that takes (n, 3, h, w) float32 in [-1, 1] and returns (n, 5, h, w) logits; h and w multiples of 32.
+    """A network that takes (n, 3, h, w) float32 in [-1, 1] with h and w multiples of 32 and returns logits.
+
+    These are (n, 5, h, w) with the decoder ``linknet`` and (n, 5, h / 2, w / 2) with ``unet``; see :func:`in_size`.
 
     Args:
         recipe: names the encoder and the decoder.
@@ -43,12 +45,20 @@ def build_network(recipe: Recipe, *, imagenet: bool = True) -> nn.Module:
     if recipe.decoder == "linknet":
         network = smp.Linknet(name, **choice)
     else:
-        network = smp.Unet(name, decoder_channels=_UNET_CHANNELS, **choice)
+        network = smp.Unet(name, decoder_channels=(*_UNET_CHANNELS, _UNET_CHANNELS[-1]), **choice)
+        del network.decoder.blocks[-1]
     if imagenet:
         encoder: nn.Module = network.encoder.model
         weights = _imagenet(int(recipe.encoder[-1]))
         encoder.load_state_dict({key: weights[key] for key in encoder.state_dict()}, strict=True)
     return network
+
+
+def in_size(planes: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+    """Planes (n, channels, h, w) enlarged or reduced to (height, width) between their pixels; as they are if they fit."""
+    if planes.shape[-2:] == size:
+        return planes
+    return nn.functional.interpolate(planes, size, mode="bilinear", align_corners=False)
 
 
 def freeze(network: nn.Module, stages: int) -> None:

@@ -19,10 +19,11 @@ from bsa_measure.errors import TrainingError
 from bsa_measure.files import quoted, write_bytes, write_text
 from bsa_measure.network import Made, network_size
 
+from .architecture import in_size
 from .crops import read_example
 from .data import DataFile, Example, examples, pick
 from .export import fit_temperature, to_onnx
-from .looks import in_first_size, looks, made_for
+from .looks import looks, made_for
 
 _PIXELS: Final = 4000  # of each photograph, for the temperature
 
@@ -149,8 +150,8 @@ def _temperature(network: nn.Module, data: DataFile, tune: Sequence[Example], ma
         pixels, mask = read_example(example, sources[example.source])
         width, height = network_size(pixels.shape[1], pixels.shape[0], made)
         values = cv2.resize(mask, (width, height), interpolation=cv2.INTER_NEAREST).ravel()
-        seen = looks(network, pixels, made)
-        logits = torch.stack([in_first_size(planes, pixels, made).flatten(1) for planes in seen])
+        seen = [in_size(planes[None], (height, width)) for planes in looks(network, pixels, made)]
+        logits = torch.cat(seen).flatten(2)
         places = torch.from_numpy(rng.choice(values.size, min(_PIXELS, values.size), replace=False))
         answers.append(logits[:, :, places])
         masks.append(torch.from_numpy(values.astype(np.int64))[places])

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from bsa_measure.network import Made, network_image, network_size
 from bsa_measure.tissue import Tissue
 
+from .architecture import in_size
 from .data import Source
 from .recipe import Recipe
 
@@ -32,27 +33,24 @@ def made_for(recipe: Recipe) -> Made:
 
 
 def looks(network: nn.Module, pixels: Pixels, made: Made) -> Iterator[Tensor]:
-    """Logits (5, h, w) of each look at a (height, width, 3) uint8 photograph, in the size of that look."""
+    """Logits (5, h, w) of each look at a (height, width, 3) uint8 photograph, in the size of the network's answer."""
     device = next(network.parameters()).device
     for number, factor in enumerate((1.0, *made.further_looks)):
         mirrored = made.mirrored_looks and number > 0
         width, height = network_size(pixels.shape[1], pixels.shape[0], made, factor)
         image = torch.from_numpy(network_image(pixels, made, factor, mirrored=mirrored)).to(device)
-        logits: Tensor = network(image)[0, :, :height, :width]
+        logits: Tensor = network(image)[0]
+        # Sides are even, so half of each is whole.
+        step = image.shape[2] // logits.shape[1]
+        logits = logits[:, : height // step, : width // step]
         yield logits.flip(-1) if mirrored else logits
-
-
-def in_first_size(planes: Tensor, pixels: Pixels, made: Made) -> Tensor:
-    """Planes (5, h, w) of one look, brought to the size of the first."""
-    width, height = network_size(pixels.shape[1], pixels.shape[0], made)
-    larger: Tensor = nn.functional.interpolate(planes[None], (height, width), mode="bilinear", align_corners=False)[0]
-    return larger
 
 
 def probabilities(network: nn.Module, pixels: Pixels, made: Made) -> Tensor:
     """Class probabilities (5, h, w) of all looks, as :meth:`bsa_measure.network.NetworkModel.probabilities`."""
-    seen = ((logits / made.temperature).softmax(0) for logits in looks(network, pixels, made))
-    answer = torch.stack([in_first_size(planes, pixels, made) for planes in seen]).mean(0)
+    seen = [(logits / made.temperature).softmax(0)[None] for logits in looks(network, pixels, made)]
+    size = (seen[0].shape[2], seen[0].shape[3])
+    answer = torch.cat([in_size(planes, size) for planes in seen]).mean(0)
     answer[Tissue.DETACHED] *= made.detached_odds
     normalised: Tensor = answer / answer.sum(0)
     return normalised

@@ -25,7 +25,7 @@ from bsa_measure.errors import TrainingError
 from bsa_measure.files import quoted, write_bytes, write_text
 from bsa_measure.network import Made
 
-from .architecture import build_network, freeze, parameter_groups, training_mode
+from .architecture import build_network, freeze, in_size, parameter_groups, training_mode
 from .crops import Crops, read_example
 from .curve import training_curve
 from .data import DataFile, Example, Source, examples, examples_sha256, pick
@@ -118,7 +118,8 @@ def train(
     for picture, mask, allowed in _batches(crops, step):
         with torch.autocast(device.type, torch.bfloat16, enabled=recipe.precision == "bfloat16"):
             logits = network(picture.to(device, memory_format=torch.channels_last))
-        loss = partial_label_loss(logits.float(), mask.to(device), allowed.to(device))
+        logits = in_size(logits.float(), (mask.shape[1], mask.shape[2]))
+        loss = partial_label_loss(logits, mask.to(device), allowed.to(device))
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)

@@ -12,7 +12,7 @@ class Recipe(BaseModel):
 
     Attributes:
         name: what the trained model is called; a site's model needs a name of its own.
-        decoder: ``linknet`` or ``unet`` (with narrow layers).
+        decoder: ``linknet``, or ``unet`` with narrow layers, which answers at half of the size it sees.
         encoder: the EfficientNet-Lite whose ImageNet weights the training starts from.
         start: name of a model whose weights are continued instead; it must have the same encoder, and the same decoder
             unless that starts anew.
