@@ -29,6 +29,7 @@ import numpy as np
 from bsa_measure import photo_job
 from bsa_measure.measure import choose_model, measure, plan
 from bsa_measure.photo_job import measure_photo
+from bsa_measure.protocol import standard_views
 from bsa_measure.study import open_study
 
 WIDTH, HEIGHT = 4032, 3024
@@ -52,7 +53,11 @@ def draw(seed: int) -> np.ndarray:
 
 
 def write_study(folder: Path, photos: int) -> float:
-    """Write a study; returns the mean size of a photograph in MB. From the 13th on, they return brighter."""
+    """Write a study: one patient, every standard view at each visit; returns the mean size of a photograph in MB.
+
+    From the 13th on, the photographs return brighter.
+    """
+    views = tuple(standard_views())
     (folder / "photos").mkdir(parents=True)
     (folder / "study.toml").write_text("", encoding="utf-8")
     (folder / "patients.csv").write_text("patient,age_years,index_day\nP1,40,-3\n", encoding="utf-8")
@@ -64,8 +69,9 @@ def write_study(folder: Path, photos: int) -> float:
         pixels = first[number % len(first)]
         if number >= len(first):
             pixels = np.minimum(pixels, 230) + np.uint8(number // len(first))
-        path = folder / "photos" / "P1" / f"D{number}" / "trunk-anterior.jpg"
-        path.parent.mkdir(parents=True)
+        visit, view = divmod(number, len(views))
+        path = folder / "photos" / "P1" / f"D{7 * visit}" / f"{views[view]}.jpg"
+        path.parent.mkdir(parents=True, exist_ok=True)
         data = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, 93])[1].tobytes()
         path.write_bytes(data)
         sizes.append(len(data) / 1e6)
