@@ -33,6 +33,7 @@ LOOKS: tuple[tuple[tuple[float, ...], bool], ...] = (
     ((0.5,), True),
     ((0.75, 0.5), True),
     ((1.0,), True),
+    ((1.0, 0.5), True),
 )
 ODDS = (1.0, 1.25, 1.5, 2.0, 2.5)
 Choice = tuple[tuple[float, ...], bool, float]  # further looks, whether mirrored, odds

@@ -219,7 +219,7 @@ def test_in_what_is_locked_no_reading_counts_that_the_protocol_leaves_out(study:
     lock(study, person="C. Lind", patient="P1")
     readers = {}
     for order in ('["model"]', '["model", "adjudicated"]', '["adjudicated", "model"]'):
-        protocol = f'[measure]\nmodel = "phantom-v1"\nreadings = {order}'  # a model that has not read
+        protocol = f'[measure]\nmodel = "phantom-v2"\nreadings = {order}'  # a model that has not read
         (study / "study.toml").write_text(protocol, encoding="utf-8")
         photos = measure(study).patients[0].photos
         readers[order] = next(p.reader for p in photos if (p.visit, p.view) == ("D07", "trunk-anterior"))

@@ -65,10 +65,10 @@ def test_the_newest_counts_and_an_adjudicator_before_all(study: Path) -> None:
 
 
 def test_the_data_files_hold_the_photographs_and_masks(study: Path, tmp_path: Path) -> None:
-    made = write_corrections(study, tmp_path / "out", name="own-1", start="phantom-v1", folds=0)
+    made = write_corrections(study, tmp_path / "out", name="own-1", start="phantom-v2", folds=0)
     assert (made.photographs, made.patients, made.fold_files) == (4, 4, ())
     data = read_data_file(made.data_file)
-    assert (data.recipe.name, data.recipe.start) == ("own-1", "phantom-v1")
+    assert (data.recipe.name, data.recipe.start) == ("own-1", "phantom-v2")
     found = examples(data, made.data_file.parent)
     assert [e.group for e in found] == list(PATIENTS)
     for example in found:
@@ -80,7 +80,7 @@ def test_every_patient_is_left_out_once_and_never_split(study: Path, tmp_path: P
         masks = tmp_path / "more"
         save_mask(masks / patient / "D00" / "trunk-anterior.png", limb_mask({(0, 200): 1}, side=200))
     import_masks(open_study(study), masks, reader="Duval")
-    made = write_corrections(study, tmp_path / "out", name="own-1", start="phantom-v1", folds=3)
+    made = write_corrections(study, tmp_path / "out", name="own-1", start="phantom-v2", folds=3)
     assert made.photographs == 8
     assert len(made.fold_files) == 3
     left_out: list[str] = []

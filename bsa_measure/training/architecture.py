@@ -55,7 +55,7 @@ def build_network(recipe: Recipe, *, imagenet: bool = True) -> nn.Module:
 
 
 def in_size(planes: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
-    """Planes (n, channels, h, w) enlarged or reduced to (height, width) between their pixels; as they are if they fit."""
+    """Planes (n, channels, h, w), enlarged or reduced bilinearly to (height, width)."""
     if planes.shape[-2:] == size:
         return planes
     return nn.functional.interpolate(planes, size, mode="bilinear", align_corners=False)
