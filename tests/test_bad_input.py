@@ -680,6 +680,7 @@ def test_a_second_measure_at_the_same_time_is_sent_away(tmp_path: Path, undistur
 
 def disturb(folder: Path, delay: float, how: str) -> tuple[int, str]:
     """Start measure with two workers, and after a while interrupt it, kill it, or kill one of its workers."""
+    (folder / "results" / ".measuring").unlink(missing_ok=True)  # an earlier run's says nothing about this one
     process = subprocess.Popen(
         [*CODE, "measure", str(folder), "--workers", "2"],
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True,
