@@ -45,6 +45,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=500)
     parser.add_argument("--start", default="", help="a model whose encoder is taken; by default ImageNet's")
+    parser.add_argument("--models", type=Path, default=None, help="folder of other models, where that one is")
     parser.add_argument("--threads", type=int, default=1)
     wish = parser.parse_args()
     data = read_data_file(wish.data)
@@ -56,7 +57,8 @@ def main() -> None:
         path = wish.out / f"{decoder}.toml"
         write_text(path, recipe_text(data.model_copy(update={"recipe": recipe})))
         run = wish.out / decoder
-        train_model(path, run, sources=wish.sources or wish.data.parent, threads=wish.threads)
+        sources = wish.sources or wish.data.parent
+        train_model(path, run, sources=sources, models=wish.models, threads=wish.threads)
         model = load_model(decoder, run / "models")
         assert isinstance(model, NetworkModel)
         print(f"{decoder}: {len(model.data) / 1e6:.1f} MB, answer {1000 * answer_seconds(model):.0f} ms at 768 x 768")

@@ -21,7 +21,8 @@ from .recipe import Recipe
 
 # ImageNet weights expect pictures normalised with this mean and this standard deviation.
 MEAN = STD = 0.5
-# A light U-Net: half of the usual channels. The last block, which has no features of the picture to add, is left out.
+# A light U-Net: half of the usual channels. Its last block, which has no features of the picture to add, is left out;
+# that block must be asked for all the same, and with the channels of the one before, which the head then gets.
 _UNET_CHANNELS = (128, 64, 32, 24)
 
 

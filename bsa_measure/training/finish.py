@@ -150,8 +150,7 @@ def _temperature(network: nn.Module, data: DataFile, tune: Sequence[Example], ma
         pixels, mask = read_example(example, sources[example.source])
         width, height = network_size(pixels.shape[1], pixels.shape[0], made)
         values = cv2.resize(mask, (width, height), interpolation=cv2.INTER_NEAREST).ravel()
-        seen = [in_size(planes[None], (height, width)) for planes in looks(network, pixels, made)]
-        logits = torch.cat(seen).flatten(2)
+        logits = torch.cat([in_size(look, (height, width)) for look in looks(network, pixels, made)]).flatten(2)
         places = torch.from_numpy(rng.choice(values.size, min(_PIXELS, values.size), replace=False))
         answers.append(logits[:, :, places])
         masks.append(torch.from_numpy(values.astype(np.int64))[places])

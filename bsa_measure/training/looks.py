@@ -33,22 +33,22 @@ def made_for(recipe: Recipe) -> Made:
 
 
 def looks(network: nn.Module, pixels: Pixels, made: Made) -> Iterator[Tensor]:
-    """Logits (5, h, w) of each look at a (height, width, 3) uint8 photograph, in the size of the network's answer."""
+    """Logits (1, 5, h, w) of each look at a (height, width, 3) uint8 photograph, in the size of its answer."""
     device = next(network.parameters()).device
     for number, factor in enumerate((1.0, *made.further_looks)):
         mirrored = made.mirrored_looks and number > 0
         width, height = network_size(pixels.shape[1], pixels.shape[0], made, factor)
         image = torch.from_numpy(network_image(pixels, made, factor, mirrored=mirrored)).to(device)
-        logits: Tensor = network(image)[0]
+        logits: Tensor = network(image)
         # Sides are even, so half of each is whole.
-        step = image.shape[2] // logits.shape[1]
-        logits = logits[:, : height // step, : width // step]
+        step = image.shape[2] // logits.shape[2]
+        logits = logits[:, :, : height // step, : width // step]
         yield logits.flip(-1) if mirrored else logits
 
 
 def probabilities(network: nn.Module, pixels: Pixels, made: Made) -> Tensor:
     """Class probabilities (5, h, w) of all looks, as :meth:`bsa_measure.network.NetworkModel.probabilities`."""
-    seen = [(logits / made.temperature).softmax(0)[None] for logits in looks(network, pixels, made)]
+    seen = [(logits / made.temperature).softmax(1) for logits in looks(network, pixels, made)]
     size = (seen[0].shape[2], seen[0].shape[3])
     answer = torch.cat([in_size(planes, size) for planes in seen]).mean(0)
     answer[Tissue.DETACHED] *= made.detached_odds
