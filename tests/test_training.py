@@ -15,7 +15,7 @@ pytest.importorskip("segmentation_models_pytorch", reason="needs the extra [trai
 from bsa_measure.errors import TrainingError  # noqa: E402
 from bsa_measure.network import Made, NetworkModel  # noqa: E402
 from bsa_measure.segment import load_model, segment  # noqa: E402
-from bsa_measure.training.architecture import build_network  # noqa: E402
+from bsa_measure.training.architecture import build_network, depthwise_in_float32, freeze  # noqa: E402
 from bsa_measure.training.command import train_model  # noqa: E402
 from bsa_measure.training.crops import Crops  # noqa: E402
 from bsa_measure.training.data import examples, read_data_file  # noqa: E402
@@ -181,6 +181,22 @@ def test_a_source_may_be_learned_from_at_sizes_of_its_own(study: Path) -> None:
     # 32 x 21 pixels of a photograph in a crop of 64 x 64; of one with 512 x 341 the crop shows a part.
     assert seen("long_side = [32, 32]") < 0.25
     assert seen("long_side = [512, 512]") > 0.6
+
+
+def test_in_bfloat16_depthwise_layers_that_learn_keep_float32() -> None:
+    network = build_network(Recipe(encoder="tf_efficientnet_lite0", decoder="unet"), imagenet=False)
+    freeze(network, 2)
+    depthwise_in_float32(network)
+    seen: dict[tuple[bool, bool], set[torch.dtype]] = {}
+    for layer in network.modules():
+        if isinstance(layer, torch.nn.Conv2d):
+            kind = (layer.groups > 1, layer.weight.requires_grad)
+            layer.register_forward_hook(lambda _, given, made, kind=kind: seen.setdefault(kind, set()).add(made.dtype))
+    with torch.autocast("cpu", torch.bfloat16):
+        network(torch.zeros(1, 3, 64, 64)).float().sum().backward()
+    assert seen.pop((True, True)) == {torch.float32}
+    assert set.union(*seen.values()) == {torch.bfloat16}
+    assert all(parameter.grad is not None for parameter in network.parameters() if parameter.requires_grad)
 
 
 @pytest.mark.filterwarnings("default")

@@ -8,7 +8,7 @@ models-pytorch offers as ``tu-tf_efficientnet_lite*``; its own ``timm-tf_efficie
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
@@ -81,6 +81,25 @@ def training_mode(network: nn.Module) -> None:
     for module in encoder.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.eval()
+
+
+def depthwise_in_float32(network: nn.Module) -> None:
+    """Let depthwise convolutions that learn compute in float32 within an autocast, in place.
+
+    On processors their gradients take a third to an eighth of the time then, and a whole step two thirds. Such a
+    network is for the training alone: copies and exports of it would go back to the weights of this one.
+    """
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d) and 1 < module.groups == module.in_channels and module.weight.requires_grad:
+            module.forward = _in_float32(module.forward)  # type: ignore[method-assign]
+
+
+def _in_float32(forward: Callable[[torch.Tensor], torch.Tensor]) -> Callable[[torch.Tensor], torch.Tensor]:
+    def outside_autocast(x: torch.Tensor) -> torch.Tensor:
+        with torch.autocast(x.device.type, enabled=False):
+            return forward(x.float())
+
+    return outside_autocast
 
 
 def parameter_groups(network: nn.Module, recipe: Recipe) -> list[dict[str, Any]]:

@@ -25,7 +25,7 @@ from bsa_measure.errors import TrainingError
 from bsa_measure.files import quoted, write_bytes, write_text
 from bsa_measure.network import Made
 
-from .architecture import build_network, freeze, in_size, parameter_groups, training_mode
+from .architecture import build_network, depthwise_in_float32, freeze, in_size, parameter_groups, training_mode
 from .crops import Crops, read_example
 from .curve import training_curve
 from .data import DataFile, Example, Source, examples, examples_sha256, pick
@@ -87,6 +87,8 @@ def train(
     if start is not None:
         load_onnx_weights(network, start, decoder=recipe.start_decoder)
     freeze(network, recipe.frozen_stages)
+    if recipe.precision == "bfloat16" and device.type == "cpu":
+        depthwise_in_float32(network)
     network.to(device, memory_format=torch.channels_last)
     average = {name: value.detach().clone() for name, value in network.state_dict().items()}
     optimizer = torch.optim.AdamW(parameter_groups(network, recipe))
@@ -142,10 +144,10 @@ def train(
             total, since, began = 0.0, step, time.perf_counter()
             if progress is not None:
                 progress(step, recipe.steps, line)
-    network.load_state_dict(average)
-    network.to("cpu").eval()
-    _save(out / "network.pt", network.state_dict())
-    return Trained(network, tuple(log))
+    finished = build_network(recipe, imagenet=False).eval()
+    finished.load_state_dict(average)
+    _save(out / "network.pt", finished.state_dict())
+    return Trained(finished, tuple(log))
 
 
 def _batches(crops: Crops, step: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
