@@ -19,8 +19,7 @@ import numpy.typing as npt
 from bsa_measure.network import NetworkModel
 from bsa_measure.segment import load_model
 from bsa_measure.tissue import Tissue
-from bsa_measure.training.crops import read_example
-from bsa_measure.training.data import Example, Source, examples, pick, read_data_file
+from bsa_measure.training.data import Example, Source, examples, pick, read_data_file, read_example
 from bsa_measure.training.looks import overlaps
 
 # Further looks, and whether they are mirrored.
@@ -60,8 +59,8 @@ def answers(model: NetworkModel, pixels: npt.NDArray[np.uint8]) -> dict[Choice, 
 
 
 def count(model: NetworkModel, example: Example, source: Source, counts: Counts) -> None:
-    pixels, mask = read_example(example, source)
-    for choice, answer in answers(model, pixels).items():
+    photo, mask = read_example(example, source)
+    for choice, answer in answers(model, photo.pixels).items():
         for name, row in overlaps(answer, mask, source).items():
             counts.setdefault((name, choice), []).append(row)
 

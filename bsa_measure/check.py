@@ -72,7 +72,7 @@ class CheckReport:
                 break_on_hyphens=False,
             )
         if any(v.warn or v.retake or v.refused for v in self.visits):
-            lines += ["", "warn: measured, but look at it.  retake, refused: not measured."]
+            lines += ["", "warn: measured, but doubtful: better take it again.  retake, refused: not measured."]
         if self.problems:
             lines += ["", "To be mended:", *(f"  - {problem}" for problem in self.problems)]
         if self.misnamed:

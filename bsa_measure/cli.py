@@ -34,6 +34,7 @@ _EXIT_CODES = (
     "Exit code: 0 done, 1 something needs a human (it is listed), 2 the input cannot be used at all. "
     "Research use only; not a medical device."
 )
+_EXIT_CODES_OF_PHOTOS = _EXIT_CODES.replace("something", "a photograph")
 
 
 class _Command(TyperCommand):
@@ -118,7 +119,7 @@ def main() -> None:
 
 
 def _stopped() -> NoReturn:
-    typer.echo("\nStopped. Nothing is lost: run the same command again to go on.", err=True)
+    typer.echo("\nStopped. What was finished is kept: run the same command again to go on.", err=True)
     sys.exit(STOPPED)
 
 
@@ -192,7 +193,9 @@ def check(study: StudyFolder, workers: Workers = None) -> None:
         sys.exit(NEEDS_A_HUMAN)
 
 
-@app.command(cls=_Command, epilog=_EXIT_CODES, short_help="Measure the study: tables and report. The main job.")
+@app.command(
+    cls=_Command, epilog=_EXIT_CODES_OF_PHOTOS, short_help="Measure the study: tables and report. The main job."
+)
 def measure(
     study: StudyFolder,
     workers: Workers = None,
@@ -263,7 +266,7 @@ def _needs_a_human(results: StudyResults) -> bool:
     return bool(results.problems) or any(photo.status != "measured" for photo in photos)
 
 
-@app.command(cls=_Command, epilog=_EXIT_CODES, short_help="Masks of single photographs, without a study.")
+@app.command(cls=_Command, epilog=_EXIT_CODES_OF_PHOTOS, short_help="Masks of single photographs, without a study.")
 def segment(
     photos: Annotated[list[Path], typer.Argument(metavar="PHOTO", help="One photograph or more.", show_default=False)],
     out: Annotated[Path, typer.Option(metavar="DIR", help="The folder that the masks go into.", show_default=False)],
@@ -431,7 +434,10 @@ def train(
         Path | None,
         typer.Option(metavar="DIR", help="Where the file's relative folders start.", show_default="the file's folder"),
     ] = None,
-    models: Models = None,
+    models: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder of the site's own models, to start from one.", show_default=False),
+    ] = None,
     threads: Annotated[int | None, typer.Option(metavar="N", min=1, help="Cores to use.", show_default="all")] = None,
 ) -> None:
     """Train the network that DATA.toml describes; it can be stopped at any time and goes on where it stopped.

@@ -83,7 +83,7 @@ def judge(photo: Photo, labels: npt.NDArray[np.uint8], view: str, limits: Qualit
         return _verdict(retake, warn)
 
     if skin_share < limits.small_skin_share:
-        warn.append("The body is small in the photo: step closer and take it again.")
+        warn.append("The body is small in the photo: zoom in and take it again.")
     blur = blur_per_mille(pixels, body)
     if blur is None:
         warn.append("No edge shows whether the photo is sharp: include the outline of the body.")

@@ -12,8 +12,8 @@ An error model says how far the true fraction of a surface is from the fraction 
 bias_k and the spread of rest_k belong to the kind of surface; *patient* is shared by all surfaces of all visits,
 *visit* by all surfaces of one visit, *place* by one surface at all visits. They are shared because a reader's errors
 on one patient resemble each other: taken for independent they would cancel in the sum, and the interval would be too
-narrow. r is 1; where nothing was read (y below d) it has a value of its own, and the rest one spread for all kinds,
-because there most readers are nearly always right. Near 0 a spread s on this scale is an area of about s d, in the
+narrow. centre is a fixed point within the readings. r is 1; where nothing was read (y below d) it has a value of its
+own, and the rest one spread for all kinds. Near 0 a spread s on this scale is an area of about s d, in the
 middle about s f (1 - f). A *blunder*, a surface where something was read that is altogether something else, is rare and
 has a bias and a spread of its own; without it a few of them would widen every interval.
 

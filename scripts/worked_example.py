@@ -111,7 +111,7 @@ def beside_truth(study: Path, truth: Path) -> None:
             errors[column].append(abs(value - right))
         shown = " | ".join(f"{value:.2f}" for value in (right, *values))
         print(f"| {row['patient']} {row['visit']} | {shown} | {row['adjudicated']} |")
-    print(f"| mean error | | {' | '.join(f'{np.mean(errors[column]):.2f}' for column in columns)} | |")
+    print(f"| mean size of error | | {' | '.join(f'{np.mean(errors[column]):.2f}' for column in columns)} | |")
     print("\n| patient | call on D7: " + " | ".join((rows[0]["reader_1"], rows[0]["reader_2"], "final")) + " |")
     print("|---|---|---|---|")
     for row in rows:

@@ -191,7 +191,7 @@ def test_a_terminal_shows_progress_and_gets_its_cursor_back(tmp_path: Path) -> N
     command = [*CODE, "measure", str(folder), "--workers", "1", "--model", "classical-v1"]
     code, shown = on_a_terminal(command, stop_at="Measuring photographs")
     assert code == 130
-    assert "Stopped. Nothing is lost: run the same command again to go on." in shown
+    assert "Stopped. What was finished is kept: run the same command again to go on." in shown
     assert "Traceback" not in shown
     assert shown.rfind("\x1b[?25h") > shown.rfind("\x1b[?25l")
     code, shown = on_a_terminal(command)

@@ -126,3 +126,11 @@ def test_the_command(study: Path, tmp_path: Path) -> None:
         "fold-1.toml",
         "fold-2.toml",
     ]
+
+
+def test_a_single_patient_is_not_left_out(study: Path, tmp_path: Path) -> None:
+    lone = write_study(tmp_path / "lone", patients="P1,40,-3")
+    save_photo(lone / "photos/P1/D07/trunk-anterior.jpg", skin_photo(1, side=200))
+    outline(lone, "Duval", "P1", {(0, 200): 1})
+    made = write_corrections(lone, tmp_path / "out", name="own-1", start="phantom-v2")
+    assert (made.patients, made.fold_files) == (1, ())

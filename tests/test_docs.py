@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bsa_measure import tables
+from bsa_measure.check import CheckReport
 from bsa_measure.protocol import standard_views
 from bsa_measure.tissue import Tissue
 
@@ -37,6 +38,21 @@ def test_the_poster_shows_every_standard_view() -> None:
     poster = (ROOT / "docs" / "views.svg").read_text(encoding="utf-8")
     for name in standard_views():
         assert f"{name}.jpg" in poster
+
+
+def test_the_nurses_page_says_which_surfaces_every_view_shows() -> None:
+    text = (ROOT / "docs" / "nurse.md").read_text(encoding="utf-8")
+    table = text.split("| photograph | shows the surfaces |")[1].split("\n\n")[0]
+    rows = re.findall(r"^\| `(.+?)` \| (.+) \|$", table, re.MULTILINE)
+    shown = [(view, re.findall(r"`(.+?)`", surfaces)) for view, surfaces in rows]
+    assert shown == [(name, list(view.surfaces)) for name, view in standard_views().items()]
+
+
+def test_the_nurses_page_explains_every_column_of_the_check() -> None:
+    text = (ROOT / "docs" / "nurse.md").read_text(encoding="utf-8")
+    heads = CheckReport((), (), ()).text().splitlines()[0].split()
+    for column in (*heads[2:-2], " ".join(heads[-2:])):
+        assert f"| `{column}` |" in text
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from drawing import limb_mask, save_mask, save_photo, skin_photo, write_study
 
 torch = pytest.importorskip("torch", reason="needs the extra [train]")
 pytest.importorskip("segmentation_models_pytorch", reason="needs the extra [train]")
 
 from bsa_measure.errors import TrainingError  # noqa: E402
+from bsa_measure.imports import import_masks  # noqa: E402
 from bsa_measure.network import Made, NetworkModel  # noqa: E402
 from bsa_measure.segment import load_model, segment  # noqa: E402
+from bsa_measure.study import open_study  # noqa: E402
 from bsa_measure.training.architecture import build_network, depthwise_in_float32, freeze  # noqa: E402
 from bsa_measure.training.command import train_model  # noqa: E402
+from bsa_measure.training.corrections import write_corrections  # noqa: E402
 from bsa_measure.training.crops import Crops  # noqa: E402
 from bsa_measure.training.data import examples, read_data_file  # noqa: E402
 from bsa_measure.training.export import fit_temperature, load_onnx_weights, to_onnx  # noqa: E402
@@ -176,7 +181,7 @@ def test_a_source_may_be_learned_from_at_sizes_of_its_own(study: Path) -> None:
         (study / "data.toml").write_text(f"{SMALL}{own}\n", encoding="utf-8")
         data = read_data_file(study / "data.toml")
         crops = Crops(examples(data, study), {source.name: source for source in data.source}, data.recipe)
-        return float(np.mean([(crops[number][1] >= 0).float().mean() for number in range(len(crops))]))
+        return float(np.mean([(crops.crop(number)[1] >= 0).float().mean() for number in range(len(crops))]))
 
     # 32 x 21 pixels of a photograph in a crop of 64 x 64; of one with 512 x 341 the crop shows a part.
     assert seen("long_side = [32, 32]") < 0.25
@@ -259,3 +264,73 @@ def test_a_run_is_not_continued_with_other_sources_and_a_name_is_not_taken_twice
     (study / "data.toml").write_text(SMALL.replace('"small"', '"classical-v1"'), encoding="utf-8")
     with pytest.raises(TrainingError, match="never replaced"):
         train_model(study / "data.toml", study / "other", threads=1)
+
+
+@pytest.mark.filterwarnings("default")
+def test_a_site_goes_on_from_any_network_as_that_was_made(study: Path, tmp_path: Path) -> None:
+    made_so = """
+decoder = "unet"
+further_looks = [0.5]
+mirrored_looks = true
+detached_odds = 1.5
+"""
+    text = SMALL.replace("steps = 4", "steps = 1").replace("\n[[source]]", f"{made_so}[[source]]")
+    (study / "data.toml").write_text(text, encoding="utf-8")
+    train_model(study / "data.toml", study / "run", threads=1)
+    site = write_study(tmp_path / "site", patients="P1,40,-3\nP2,40,-3")
+    for number, patient in enumerate(("P1", "P2")):
+        save_photo(site / f"photos/{patient}/D07/trunk-anterior.jpg", skin_photo(number, side=200))
+        save_mask(tmp_path / f"masks/{patient}/D07/trunk-anterior.png", limb_mask({(0, 90): 1, (90, 200): 2}, side=200))
+    import_masks(open_study(site), tmp_path / "masks", reader="Duval")
+    written = write_corrections(site, tmp_path / "corrections", name="ours", start="small").data_file
+    short = written.read_text(encoding="utf-8").replace("steps = 600", "steps = 1")
+    written.write_text(short.replace("[[source]]", "batch = 1\ncrop = 64\n\n[[source]]"), encoding="utf-8")
+    train_model(written, tmp_path / "ours", models=study / "run" / "models", threads=1)
+    recipe = read_data_file(tmp_path / "ours" / "models" / "ours" / "recipe.toml").recipe
+    assert (recipe.encoder, recipe.decoder, recipe.seen_long_side) == ("tf_efficientnet_lite0", "unet", 128)
+    assert (recipe.further_looks, recipe.mirrored_looks, recipe.detached_odds) == ((0.5,), True, 1.5)
+    # With too few patients to calibrate on, it is as sure of itself as the model that it came from.
+    before, after = (load_model(name, study.joinpath(run, "models")) for name, run in (("small", "run"),
+                     ("ours", tmp_path / "ours")))  # fmt: skip
+    assert isinstance(before, NetworkModel)
+    assert isinstance(after, NetworkModel)
+    assert before.started[1] == after.started[1]
+
+
+@pytest.mark.filterwarnings("default")
+def test_what_cannot_be_learned_from_is_said_in_a_sentence(study: Path) -> None:
+    (study / "data.toml").write_text(f"{SMALL}share = 0\n", encoding="utf-8")
+    with pytest.raises(TrainingError, match="No photograph is there to learn from"):
+        train_model(study / "data.toml", study / "run", threads=1)
+    (study / "data.toml").write_text(SMALL, encoding="utf-8")
+    masks = sorted((study / "study/truth/masks").glob("*/*/*.png"))
+    kept = masks[0].read_bytes()
+    cv2.imwrite(str(masks[0]), np.full((96, 64), 255, np.uint8))
+    with pytest.raises(TrainingError, match="the value 255"):
+        train_model(study / "data.toml", study / "run", threads=1)
+    assert not (study / "run").exists()
+    # Photographs are read while it learns: one whose head is whole and whose rest is not.
+    masks[0].write_bytes(kept)
+    for photo in (study / "study/photos").glob("*/*/*.png"):
+        photo.write_bytes(photo.read_bytes()[:-200])
+    with pytest.raises(TrainingError) as told:
+        train_model(study / "data.toml", study / "run", threads=1)
+    assert str(told.value) == "trunk-anterior.png is damaged or incomplete: copy it from the camera again."
+
+
+@pytest.mark.filterwarnings("default")
+def test_a_run_killed_between_its_files_goes_on(study: Path) -> None:
+    class Killed(Exception):
+        pass
+
+    def stop(step: int, steps: int, line: object) -> None:
+        raise Killed
+
+    with pytest.raises(Killed):
+        train_model(study / "data.toml", study / "run", threads=1, progress=stop)
+    # The log of the next check was written, its checkpoint was not.
+    log = study / "run" / "log.jsonl"
+    log.write_text(log.read_text(encoding="utf-8") + '{"step": 4, "loss": 9}\n', encoding="utf-8")
+    train_model(study / "data.toml", study / "run", threads=1)
+    assert [line["step"] for line in map(json.loads, log.read_text(encoding="utf-8").splitlines())] == [2, 4]
+    assert '"loss": 9' not in log.read_text(encoding="utf-8")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from bsa_measure.errors import TrainingError
-from bsa_measure.training.data import examples, pick, read_data_file, read_mask
+from bsa_measure.training.data import check_example, examples, pick, read_data_file, read_example, read_mask
 
 WOUNDS = """
 [[source]]
@@ -98,3 +98,54 @@ def test_a_mask_value_without_a_meaning_is_refused(tmp_path: Path) -> None:
     data = read_data_file(write(tmp_path, WOUNDS))
     with pytest.raises(TrainingError, match="the value 255, which `values`"):
         read_mask(examples(data, tmp_path)[0], data.source[0])
+
+
+def test_a_mask_must_be_of_its_photograph(tmp_path: Path) -> None:
+    wounds(tmp_path, "a,train,p1")
+    data = read_data_file(write(tmp_path, WOUNDS))
+    example = examples(data, tmp_path)[0]
+    cv2.imwrite(str(example.photo), np.zeros((160, 120), np.uint8))
+    # As if drawn on a photograph whose rotation was not followed.
+    cv2.imwrite(str(example.mask), np.ones((60, 80), np.uint8))
+    for read in (read_example, check_example):
+        with pytest.raises(TrainingError, match="a-mask.png has 80 × 60 pixels and its photograph 120 × 160"):
+            read(example, data.source[0])
+    # In another size of the same proportions it fits.
+    cv2.imwrite(str(example.mask), np.ones((80, 60), np.uint8))
+    check_example(example, data.source[0])
+    assert read_example(example, data.source[0])[1].tolist() == [[1] * 120] * 160
+    cv2.imwrite(str(example.mask), np.ones((80, 60, 3), np.uint8))
+    with pytest.raises(TrainingError, match="a-mask.png is a colour or 16-bit picture: export it as grey"):
+        check_example(example, data.source[0])
+
+
+def test_a_group_in_two_parts_is_refused(tmp_path: Path) -> None:
+    wounds(tmp_path, "a,train,p1", "b,judged,p1")
+    with pytest.raises(TrainingError, match=r"'p1' would lie in two parts, train \(.*a.png.*and test \(.*b.png"):
+        examples(read_data_file(write(tmp_path, WOUNDS)), tmp_path)
+
+
+@pytest.mark.parametrize(("patients", "kept_out"), [(4, 0), (5, 1)])
+def test_of_five_patients_one_is_kept_out_to_calibrate_with(tmp_path: Path, patients: int, kept_out: int) -> None:
+    wounds(tmp_path, *(f"{name},train,p-{name}" for name in "abcde"[:patients]))
+    # So small a chance keeps nobody out.
+    data = read_data_file(write(tmp_path, WOUNDS.replace("tune_share = 0.0", "tune_share = 0.000001")))
+    assert len(pick(examples(data, tmp_path), "tune")) == kept_out
+    data = read_data_file(write(tmp_path, WOUNDS))
+    assert not pick(examples(data, tmp_path), "tune")
+
+
+def test_a_row_that_ends_early_is_named(tmp_path: Path) -> None:
+    wounds(tmp_path, "a,train,p1")
+    with (tmp_path / "wounds" / "manifest.csv").open("a", encoding="utf-8") as file:
+        file.write("b.png\n")
+    data = read_data_file(write(tmp_path, WOUNDS.replace('test = "judged"', 'test = ""')))
+    with pytest.raises(TrainingError, match="names .*b.png.*not there"):
+        examples(data, tmp_path)
+
+
+@pytest.mark.parametrize("sizes", ["[1100, 448]", "[0, 0]"])
+def test_a_range_of_sizes_must_make_sense(tmp_path: Path, sizes: str) -> None:
+    for text in (f"[recipe]\nlong_side = {sizes}\n{WOUNDS}", f"{WOUNDS}long_side = {sizes}\n"):
+        with pytest.raises(TrainingError, match="long_side|greater than or equal to 32"):
+            read_data_file(write(tmp_path, text))

@@ -91,7 +91,7 @@ def depthwise_in_float32(network: nn.Module) -> None:
     """
     for module in network.modules():
         if isinstance(module, nn.Conv2d) and 1 < module.groups == module.in_channels and module.weight.requires_grad:
-            module.forward = _in_float32(module.forward)  # type: ignore[method-assign]
+            module.forward = _in_float32(module.forward)
 
 
 def _in_float32(forward: Callable[[torch.Tensor], torch.Tensor]) -> Callable[[torch.Tensor], torch.Tensor]:

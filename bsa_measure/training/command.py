@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+# Said now if they are missing, not after hours of training: the network is built with one and written with the other.
+import onnx  # noqa: F401
+import segmentation_models_pytorch  # noqa: F401
+
 from bsa_measure.errors import ModelError, TrainingError
 from bsa_measure.network import NetworkModel
 from bsa_measure.segment import load_model, model_names
 
-from .data import read_data_file
+from .data import DataFile, read_data_file
+from .export import architecture_of
 from .finish import Finished, finish
 from .loop import Progress, train
 
@@ -55,8 +60,31 @@ def train_model(
                 f"The model {start.name} is not the one that this recipe started from: get that one, or take "
                 "`start_sha256` out of [recipe]."
             )
-        # Written down, so that the recipe of the new model names what it came from.
-        data = data.model_copy(update={"recipe": data.recipe.model_copy(update={"start_sha256": start.sha256})})
+        data = _continuing(data, start)
     trained = train(data, base, out, start=start.data if start else None, threads=threads, progress=progress)
-    inherited = start.licence if start else ""
-    return finish(trained.network, data, base, out / "models", inherited=inherited, log=trained.log)
+    return finish(trained.network, data, base, out / "models", start=start, log=trained.log)
+
+
+def _continuing(data: DataFile, start: NetworkModel) -> DataFile:
+    """The data file with what it leaves open as in the model to start from.
+
+    Written down with that model's hash, so that the recipe of the new model says all of it.
+    """
+    built = architecture_of(start.data)
+    if built is None:
+        raise TrainingError(
+            f"The model {start.name} is of another make, so training cannot start from it: name another."
+        )
+    made = start.started[1]
+    as_there = {
+        "encoder": built[0],
+        "decoder": built[1],
+        "seen_long_side": made.long_side,
+        "most_enlarged": made.most_enlarged,
+        "further_looks": made.further_looks,
+        "mirrored_looks": made.mirrored_looks,
+        "detached_odds": made.detached_odds,
+    }
+    given = data.recipe.model_fields_set
+    update = {key: value for key, value in as_there.items() if key not in given} | {"start_sha256": start.sha256}
+    return data.model_copy(update={"recipe": data.recipe.model_copy(update=update)})

@@ -103,7 +103,7 @@ def write_corrections(study_folder: Path, out: Path, *, name: str, start: str, f
         out: a folder outside the study.
         name: of the model to be made.
         start: name of the model to go on from.
-        folds: how many; 0 for none, and never more than there are patients.
+        folds: how many; 0 for none, never more than there are patients, and none for a single patient.
 
     Raises:
         TrainingError: nothing was corrected.
@@ -115,7 +115,7 @@ def write_corrections(study_folder: Path, out: Path, *, name: str, start: str, f
             f"{printable(study_folder.resolve().name)} has no reading by a person: correct masks, or import some."
         )
     fold = _folds([correction.patient for correction in found], folds)
-    count = max(fold.values()) + 1 if folds else 0
+    count = max(fold.values()) + 1 if folds and len(fold) > 1 else 0
     splits = [f"fold_{number + 1}" for number in range(count)]
     table = io.StringIO()
     writer = csv.writer(table, lineterminator="\n")

@@ -17,29 +17,17 @@ from torch import Tensor
 from torch.utils.data import Dataset
 from torchvision.transforms import v2
 
-from bsa_measure.photo import read_photo
+from bsa_measure.errors import TrainingError
 from bsa_measure.tissue import Tissue
 
 from .architecture import MEAN, STD
-from .data import Example, Source, read_mask
+from .data import Example, Pixels, Source, read_example
 from .recipe import Recipe
 
-_LARGEST: Final = 1280  # photographs are read no larger: no crop shows more than this
 OUTSIDE: Final = -1
-Pixels = npt.NDArray[np.uint8]
 
 
-def read_example(example: Example, source: Source) -> tuple[Pixels, Pixels]:
-    """(height, width, 3) uint8 photograph, upright, and its (height, width) uint8 mask."""
-    mask = read_mask(example, source)
-    pixels = read_photo(example.photo, long_side=_LARGEST).pixels
-    height, width = pixels.shape[:2]
-    if mask.shape != (height, width):
-        mask = np.asarray(cv2.resize(mask, (width, height), interpolation=cv2.INTER_NEAREST), np.uint8)
-    return pixels, mask
-
-
-class Crops(Dataset[tuple[Tensor, Tensor, Tensor]]):  # type: ignore[misc]
+class Crops(Dataset[tuple[Tensor, Tensor, Tensor] | TrainingError]):  # type: ignore[misc]
     """Crop ``number`` of a run: (3, crop, crop) float32 in [-1, 1], (crop, crop) int64 mask, (values, 5) table.
 
     Args:
@@ -60,12 +48,20 @@ class Crops(Dataset[tuple[Tensor, Tensor, Tensor]]):  # type: ignore[misc]
     def __len__(self) -> int:
         return self.recipe.steps * self.recipe.batch
 
-    def __getitem__(self, number: int) -> tuple[Tensor, Tensor, Tensor]:
+    def __getitem__(self, number: int) -> tuple[Tensor, Tensor, Tensor] | TrainingError:
+        """The crop, or why there is none: what a reader process raises would arrive with its traceback."""
+        try:
+            return self.crop(number)
+        except TrainingError as error:
+            return error
+
+    def crop(self, number: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Crop ``number`` of a run. Raises as :func:`.data.read_example`."""
         rng = np.random.default_rng((self.recipe.seed, number))
         source = self.sources[str(rng.choice(self.names, p=self.shares))]
         choices = self.by_source[source.name]
-        pixels, mask = read_example(choices[int(rng.integers(len(choices)))], source)
-        crop, cut = _cut(pixels, mask, self.recipe, source.long_side or self.recipe.long_side, rng)
+        photo, mask = read_example(choices[int(rng.integers(len(choices)))], source)
+        crop, cut = _cut(photo.pixels, mask, self.recipe, source.long_side or self.recipe.long_side, rng)
         if (
             len(source.values) == len(Tissue)
             and source.table[-1].tolist() == _HIDDEN_ONLY

@@ -14,7 +14,7 @@ import csv
 import hashlib
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
@@ -22,17 +22,22 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from bsa_measure.errors import TrainingError
+from bsa_measure.errors import MaskError, PhotoError, TrainingError
 from bsa_measure.files import quoted
+from bsa_measure.mask_png import decode_mask
+from bsa_measure.photo import SUFFIXES, Photo, photo_size, read_photo, working_size
+from bsa_measure.photo_job import resize_mask
 from bsa_measure.protocol import suggestion
 from bsa_measure.tissue import Tissue
 
-from .recipe import Recipe
+from .recipe import Recipe, Sizes, in_order
 
 ClassName = Literal["background", "intact", "detached", "reepithelialised", "not_assessable"]
 Part = Literal["train", "tune", "test"]
 _EACH: Final = tuple((t.name.lower(),) for t in Tissue)
-_PHOTO_KINDS: Final = (".jpg", ".jpeg", ".png", ".tif", ".tiff")
+_LARGEST: Final = 1280  # photographs are read no larger: no crop shows more than this
+_FEW: Final = 5  # groups, of which one at least is kept out to choose settings with
+Pixels = npt.NDArray[np.uint8]
 
 
 class Source(BaseModel):
@@ -44,13 +49,15 @@ class Source(BaseModel):
         manifest: a CSV in the folder with the columns ``file`` and ``mask``, and those named below; without one,
             the folder is a study with ``photos/`` and ``truth/masks/``, and patients are the groups.
         group: column whose photographs stay together: one patient, one wound, one scene.
-        split: column that says which part a photograph belongs to; without one, ``test`` is empty.
+        split: column that says which part a photograph belongs to; without one, ``test`` is empty. Of a study, the
+            part of all its photographs: the same text as ``test`` makes it a source to be judged on.
         train, test: its values for the two parts.
         where: further columns and the text that their cells must hold, e.g. ``{source = "Co-Parsing"}``.
         values: the classes that each mask value may stand for.
         share: how often photographs of this source are drawn in training, relative to the others.
         long_side: range of sizes to which they are brought in training, instead of the recipe's.
-        tune_share: share of the groups of ``train`` that is kept out, to choose settings with.
+        tune_share: the chance of each group of ``train`` to be kept out, to choose settings with; of five groups or
+            more one at least is.
         licence: of the photographs; a network trained on them inherits it.
     """
 
@@ -66,7 +73,7 @@ class Source(BaseModel):
     where: dict[str, str] = {}
     values: tuple[tuple[ClassName, ...], ...] = _EACH  # type: ignore[assignment]
     share: Annotated[float, Field(ge=0)] = 1.0
-    long_side: tuple[int, int] | None = None
+    long_side: Sizes | None = None
     tune_share: Annotated[float, Field(ge=0, lt=1)] = 0.1
     licence: str = "Apache-2.0"
 
@@ -74,6 +81,7 @@ class Source(BaseModel):
     def _each_value_stands_for_something(self) -> Source:
         if not 2 <= len(self.values) <= 256 or not all(self.values):
             raise ValueError("values needs two entries or more, each with one class or more")
+        in_order(self.long_side)
         return self
 
     @property
@@ -153,7 +161,8 @@ def examples(data: DataFile, base: Path) -> list[Example]:
         base: relative folders start here: the data file's own folder, or another one.
 
     Raises:
-        TrainingError: a folder, a table, a photograph or a mask is missing.
+        TrainingError: a folder, a table, a photograph or a mask is missing, or photographs of one group would lie in
+            different parts.
     """
     found: list[Example] = []
     for source in data.source:
@@ -163,8 +172,62 @@ def examples(data: DataFile, base: Path) -> list[Example]:
         rows = _listed(source, folder) if source.manifest is not None else _study(source, folder)
         if not rows:
             raise TrainingError(f"The source {source.name!r} holds no photograph: check {quoted(folder)}.")
-        found += rows
+        found += _some_kept_out(rows) if source.tune_share else rows
+    placed: dict[str, Example] = {}
+    for example in found:
+        other = placed.setdefault(example.group, example)
+        if other.part != example.part:
+            raise TrainingError(
+                f"The group {example.group!r} would lie in two parts, {other.part} ({quoted(other.photo)}) and "
+                f"{example.part} ({quoted(example.photo)}): correct the table, or give both the same `tune_share`."
+            )
     return found
+
+
+def _some_kept_out(found: list[Example]) -> list[Example]:
+    """With one group as ``tune`` where there are enough to learn from and chance has kept out none."""
+    groups = {example.group for example in found if example.part != "test"}
+    if len(groups) < _FEW or any(example.part == "tune" for example in found):
+        return found
+    chosen = min(groups, key=_between_0_and_1)
+    return [replace(example, part="tune") if example.group == chosen else example for example in found]
+
+
+def read_example(example: Example, source: Source, long_side: int = _LARGEST) -> tuple[Photo, Pixels]:
+    """A photograph, its longer side at most ``long_side`` pixels, and its mask in the same size.
+
+    Returns:
+        The photograph, ``pixels`` (height, width, 3) uint8 upright, and the (height, width) uint8 mask.
+
+    Raises:
+        TrainingError: as :func:`read_mask`; or the photograph cannot be read, or has other proportions than its mask.
+    """
+    try:
+        photo = read_photo(example.photo, long_side=long_side)
+    except PhotoError as error:
+        raise TrainingError(str(error)) from error
+    mask = _fitting_mask(example, source, photo.width, photo.height)
+    height, width = photo.pixels.shape[:2]
+    return photo, mask if mask.shape == (height, width) else resize_mask(mask, width, height)
+
+
+def check_example(example: Example, source: Source) -> None:
+    """As :func:`read_example`, but of the photograph only the size is read. Raises as that."""
+    try:
+        _, width, height = photo_size(example.photo)
+    except PhotoError as error:
+        raise TrainingError(str(error)) from error
+    _fitting_mask(example, source, width, height)
+
+
+def _fitting_mask(example: Example, source: Source, width: int, height: int) -> Pixels:
+    mask = read_mask(example, source)
+    if mask.shape[::-1] != working_size(width, height, max(mask.shape)):
+        raise TrainingError(
+            f"The mask {quoted(example.mask)} has {mask.shape[1]} × {mask.shape[0]} pixels and its photograph "
+            f"{width} × {height}: make it again from the upright photograph."
+        )
+    return mask
 
 
 def read_mask(example: Example, source: Source) -> npt.NDArray[np.uint8]:
@@ -173,17 +236,16 @@ def read_mask(example: Example, source: Source) -> npt.NDArray[np.uint8]:
     Raises:
         TrainingError: not a grey 8-bit PNG, or a value that ``values`` does not explain.
     """
-    from bsa_measure.errors import MaskError
-    from bsa_measure.mask_png import decode_mask
-
     try:
-        mask = decode_mask(example.mask.read_bytes(), quoted(example.mask))
-    except (OSError, MaskError) as error:
+        mask = decode_mask(example.mask.read_bytes(), f"The mask {quoted(example.mask)}")
+    except OSError as error:
         raise TrainingError(f"The mask {quoted(example.mask)} cannot be read: make it again.") from error
+    except MaskError as error:
+        raise TrainingError(str(error)) from error
     if int(mask.max(initial=0)) >= len(source.values):
         raise TrainingError(
             f"The mask {quoted(example.mask)} has the value {int(mask.max())}, which `values` of the source "
-            f"{source.name!r} does not explain: add it, or correct the mask."
+            f"{source.name!r} does not explain: save it with the values 0 to {len(source.values) - 1}, or add an entry."
         )
     return mask
 
@@ -192,7 +254,8 @@ def _listed(source: Source, folder: Path) -> list[Example]:
     path = folder / str(source.manifest)
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.DictReader(file))
+            # A row that ends early has empty cells.
+            rows = list(csv.DictReader(file, restval=""))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise TrainingError(f"The table {quoted(path)} cannot be read: check `manifest`.") from error
     needed = ["file", "mask", source.group, *([source.split] if source.split else []), *source.where]
@@ -206,7 +269,7 @@ def _listed(source: Source, folder: Path) -> list[Example]:
         part = _part(source, row[source.group], row[source.split] if source.split else None)
         if part is None:
             continue
-        about = {name: cell for name, cell in row.items() if name not in ("file", "mask") and cell is not None}
+        about = {name: cell for name, cell in row.items() if name not in ("file", "mask", None)}
         photo, mask = folder / row["file"], folder / row["mask"]
         for named in (photo, mask):
             if not named.is_file():
@@ -219,7 +282,7 @@ def _study(source: Source, folder: Path) -> list[Example]:
     photos, masks = folder / "photos", folder / "truth" / "masks"
     found = []
     for photo in sorted(photos.glob("*/*/*")):
-        if photo.suffix.lower() not in _PHOTO_KINDS:
+        if photo.suffix.lower() not in SUFFIXES:
             continue
         patient, visit = photo.parts[-3:-1]
         mask = masks / patient / visit / f"{photo.stem}.png"

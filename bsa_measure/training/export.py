@@ -14,7 +14,8 @@ from torch import Tensor, nn
 
 from bsa_measure.errors import TrainingError
 
-from .architecture import fixed_padding
+from .architecture import build_network, fixed_padding
+from .recipe import DECODERS, ENCODERS, Recipe
 
 
 def to_onnx(network: nn.Module, metadata: Mapping[str, str]) -> bytes:
@@ -62,6 +63,23 @@ def to_onnx(network: nn.Module, metadata: Mapping[str, str]) -> bytes:
     return bytes(model.SerializeToString(deterministic=True))
 
 
+def architecture_of(data: bytes) -> tuple[str, str] | None:
+    """The encoder and the decoder, as :class:`.recipe.Recipe` calls them, of a model made by :func:`to_onnx`.
+
+    None for a network of another make, which no training can go on from.
+    """
+    for encoder in ENCODERS:
+        for decoder in DECODERS:
+            with torch.device("meta"):
+                network = build_network(Recipe(encoder=encoder, decoder=decoder), imagenet=False)
+            try:
+                load_onnx_weights(network, data)
+            except TrainingError:
+                continue
+            return encoder, decoder
+    return None
+
+
 def load_onnx_weights(network: nn.Module, data: bytes, *, decoder: bool = True) -> None:
     """Give a network the weights of a model made by :func:`to_onnx`.
 
@@ -90,7 +108,7 @@ def load_onnx_weights(network: nn.Module, data: bytes, *, decoder: bool = True) 
             )
         else:
             weights[key] = torch.from_numpy(to_array(stored[name]).copy())
-    network.load_state_dict(weights)
+    network.load_state_dict(weights, assign=next(network.parameters()).is_meta)
 
 
 def fit_temperature(logits: Sequence[Tensor], masks: Sequence[Tensor], tables: Sequence[Tensor]) -> float:

@@ -10,18 +10,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-import cv2
 import numpy as np
 import torch
 from torch import nn
 
 from bsa_measure.errors import TrainingError
 from bsa_measure.files import quoted, write_bytes, write_text
-from bsa_measure.network import Made, network_size
+from bsa_measure.network import Made, NetworkModel, network_size
+from bsa_measure.photo_job import resize_mask
 
 from .architecture import in_size
-from .crops import read_example
-from .data import DataFile, Example, examples, pick
+from .data import DataFile, Example, examples, pick, read_example
 from .export import fit_temperature, to_onnx
 from .looks import looks, made_for
 
@@ -43,7 +42,7 @@ def finish(
     base: Path,
     folder: Path,
     *,
-    inherited: str = "",
+    start: NetworkModel | None = None,
     log: Sequence[dict[str, Any]] = (),
 ) -> Finished:
     """Calibrate a network on the ``tune`` photographs and write it as a model into a folder of models.
@@ -56,7 +55,8 @@ def finish(
         data: the data file that it was trained with.
         base: where its relative folders start.
         folder: of the models.
-        inherited: licence of the model that the training started from.
+        start: the model that the training started from; its licence is inherited, and its temperature where there
+            is no ``tune`` photograph.
         log: of the run.
 
     Raises:
@@ -64,7 +64,8 @@ def finish(
     """
     name = data.recipe.name
     made = made_for(data.recipe)
-    temperature = _temperature(network, data, pick(examples(data, base), "tune"), made)
+    tune = pick(examples(data, base), "tune")
+    temperature = _temperature(network, data, tune, made) if tune else start.started[1].temperature if start else 1.0
     made = replace(made, temperature=round(temperature, 4))
     weights = to_onnx(network, made.metadata())
     sha256 = hashlib.sha256(weights).hexdigest()
@@ -73,7 +74,7 @@ def finish(
     write_text(folder / name / "recipe.toml", recipe_text(data))
     write_text(folder / name / "training.jsonl", "".join(json.dumps(line) + "\n" for line in log))
     # Last: what the registry names is there.
-    register(folder, name, sha256, licence_of(data, inherited))
+    register(folder, name, sha256, licence_of(data, start.licence if start else ""))
     return Finished(folder / name, name, sha256)
 
 
@@ -140,16 +141,15 @@ def _toml(value: Any) -> str:
 
 @torch.no_grad()  # type: ignore[untyped-decorator]
 def _temperature(network: nn.Module, data: DataFile, tune: Sequence[Example], made: Made) -> float:
-    if not tune:
-        return 1.0
     sources = {source.name: source for source in data.source}
     network.eval()
     rng = np.random.default_rng(data.recipe.seed)
     answers, masks, tables = [], [], []
     for example in tune:
-        pixels, mask = read_example(example, sources[example.source])
+        photo, mask = read_example(example, sources[example.source])
+        pixels = photo.pixels
         width, height = network_size(pixels.shape[1], pixels.shape[0], made)
-        values = cv2.resize(mask, (width, height), interpolation=cv2.INTER_NEAREST).ravel()
+        values = resize_mask(mask, width, height).ravel()
         logits = torch.cat([in_size(look, (height, width)) for look in looks(network, pixels, made)]).flatten(2)
         places = torch.from_numpy(rng.choice(values.size, min(_PIXELS, values.size), replace=False))
         answers.append(logits[:, :, places])

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
 from bsa_measure.network import Made, network_image, network_size
+from bsa_measure.photo_job import resize_mask
 from bsa_measure.tissue import Tissue
 
 from .architecture import in_size
-from .data import Source
+from .data import Pixels, Source
 from .recipe import Recipe
-
-Pixels = npt.NDArray[np.uint8]
 
 
 def made_for(recipe: Recipe) -> Made:
@@ -64,7 +62,7 @@ def overlaps(answer: npt.NDArray[np.float32], mask: Pixels, source: Source) -> d
         mask: (height, width) uint8 values of the source's masks.
         source: says what its values stand for.
     """
-    marked = cv2.resize(source.value_of_class[answer.argmax(0)], mask.shape[::-1], interpolation=cv2.INTER_NEAREST)
+    marked = resize_mask(source.value_of_class[answer.argmax(0)], mask.shape[1], mask.shape[0])
     found = {}
     for value, names in enumerate(source.values[1:], start=1):
         here, there = marked == value, mask == value

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -19,22 +20,23 @@ from typing import Any, Final
 import cv2
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, default_collate
 
 from bsa_measure.errors import TrainingError
 from bsa_measure.files import quoted, write_bytes, write_text
 from bsa_measure.network import Made
 
 from .architecture import build_network, depthwise_in_float32, freeze, in_size, parameter_groups, training_mode
-from .crops import Crops, read_example
+from .crops import Crops
 from .curve import training_curve
-from .data import DataFile, Example, Source, examples, examples_sha256, pick
+from .data import DataFile, Example, Source, check_example, examples, examples_sha256, pick, read_example
 from .export import load_onnx_weights
 from .looks import made_for, overlaps, probabilities
 from .loss import partial_label_loss
 
 _LOOKED_AT: Final = 24  # tune photographs a source, at most, at each check
 _WARM_UP: Final = 0.05
+_GPU_READERS: Final = 8  # processes that prepare crops, which one cannot do fast enough for a GPU
 Progress = Callable[[int, int, dict[str, Any]], None]
 
 
@@ -80,7 +82,12 @@ def train(
     cv2.setNumThreads(1)
     sources = {source.name: source for source in data.source}
     found = examples(data, base)
-    learned = pick(found, "train")
+    learned = [example for example in pick(found, "train") if sources[example.source].share > 0]
+    if not learned:
+        raise TrainingError("No photograph is there to learn from: all are kept out, or every `share` is 0.")
+    for example in found:
+        if example.part != "test":
+            check_example(example, sources[example.source])
     looked_at = _few(pick(found, "tune"))
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     network = build_network(recipe, imagenet=start is None)
@@ -96,12 +103,11 @@ def train(
         optimizer,
         max_lr=[group["lr"] for group in optimizer.param_groups],
         total_steps=recipe.steps + 1,
-        pct_start=_WARM_UP,
+        pct_start=max(_WARM_UP, 2 / (recipe.steps + 1)),  # a rise takes a step at least
         cycle_momentum=False,
         div_factor=10,
         final_div_factor=50,
     )
-    out.mkdir(parents=True, exist_ok=True)
     _claim(out, data, found, start)
     log: list[dict[str, Any]] = []
     step = 0
@@ -117,7 +123,7 @@ def train(
     training_mode(network)
     total, began = 0.0, time.perf_counter()
     since = step
-    for picture, mask, allowed in _batches(crops, step):
+    for picture, mask, allowed in _batches(crops, step, 1 if device.type == "cpu" else _GPU_READERS):
         with torch.autocast(device.type, torch.bfloat16, enabled=recipe.precision == "bfloat16"):
             logits = network(picture.to(device, memory_format=torch.channels_last))
         logits = in_size(logits.float(), (mask.shape[1], mask.shape[2]))
@@ -130,6 +136,10 @@ def train(
         step += 1
         _towards(average, network, recipe.averaging, step)
         total += float(loss.detach())
+        if not math.isfinite(total):
+            raise TrainingError(
+                f"The loss of step {step} is no number any more: train again with a lower learning_rate."
+            )
         if step % recipe.check_every == 0 or step == recipe.steps:
             line: dict[str, Any] = {
                 "step": step,
@@ -150,12 +160,21 @@ def train(
     return Trained(finished, tuple(log))
 
 
-def _batches(crops: Crops, step: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+def _batches(crops: Crops, step: int, readers: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
     batch = crops.recipe.batch
-    # One process prepares crops while this one computes; crops depend on their number alone.
-    loader = DataLoader(crops, batch_size=batch, sampler=range(step * batch, len(crops)), num_workers=1,
-                        prefetch_factor=4, persistent_workers=False)  # fmt: skip
-    yield from loader
+    # Other processes prepare crops while this one computes; crops depend on their number alone.
+    loader = DataLoader(crops, batch_size=batch, sampler=range(step * batch, len(crops)), num_workers=readers,
+                        prefetch_factor=4, persistent_workers=False, collate_fn=_together)  # fmt: skip
+    for together in loader:
+        if isinstance(together, TrainingError):
+            raise together
+        yield together
+
+
+def _together(crops: list[Any]) -> Any:
+    """A batch; or what was wrong with a crop, which as an exception would arrive with the reader's traceback."""
+    faults = [crop for crop in crops if isinstance(crop, TrainingError)]
+    return faults[0] if faults else default_collate(crops)
 
 
 def _towards(average: dict[str, Tensor], network: nn.Module, decay: float, step: int) -> None:
@@ -195,8 +214,8 @@ def _scores(
     sums: dict[str, list[int]] = {}
     for example in looked_at:
         source = sources[example.source]
-        pixels, mask = read_example(example, source)
-        answer = probabilities(network, pixels, made).cpu().numpy()
+        photo, mask = read_example(example, source)
+        answer = probabilities(network, photo.pixels, made).cpu().numpy()
         for name, (marked, true, both) in overlaps(answer, mask, source).items():
             sum_of = sums.setdefault(name, [0, 0])
             sum_of[0] += both
@@ -229,6 +248,8 @@ def _keep(
     rates: torch.optim.lr_scheduler.LRScheduler,
     log: Sequence[dict[str, Any]],
 ) -> None:
+    # A log that is longer than the checkpoint is cut when the run goes on; one that is shorter would stay so.
+    write_text(out / "log.jsonl", "".join(json.dumps(line) + "\n" for line in log))
     _save(
         out / "checkpoint.pt",
         {
@@ -239,7 +260,6 @@ def _keep(
             "rates": {key: value for key, value in rates.state_dict().items() if not callable(value)},
         },
     )
-    write_text(out / "log.jsonl", "".join(json.dumps(line) + "\n" for line in log))
     write_text(out / "curve.svg", training_curve(log))
 
 

@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Decoder = Literal["linknet", "unet"]
+Encoder = Literal["tf_efficientnet_lite0", "tf_efficientnet_lite1", "tf_efficientnet_lite2"]
+DECODERS: Final[tuple[Decoder, ...]] = get_args(Decoder)
+ENCODERS: Final[tuple[Encoder, ...]] = get_args(Encoder)
+# A crop or a photograph of fewer pixels shows nothing.
+Sizes = tuple[Annotated[int, Field(ge=32, le=8192)], Annotated[int, Field(ge=32, le=8192)]]
 
 
 class Recipe(BaseModel):
     """How a network is built and trained.
 
+    Where a model is continued (``start``), what the file does not say of ``decoder``, ``encoder``,
+    ``seen_long_side``, ``most_enlarged``, ``further_looks``, ``mirrored_looks`` and ``detached_odds`` is as in that
+    model; the defaults are for a network that starts from ImageNet's encoder.
+
     Attributes:
         name: what the trained model is called; a site's model needs a name of its own.
         decoder: ``linknet``, or ``unet`` with narrow layers, which answers at half of the size it sees.
         encoder: the EfficientNet-Lite whose ImageNet weights the training starts from.
-        start: name of a model whose weights are continued instead; it must have the same encoder, and the same decoder
+        start: name of a model whose weights are continued instead; it has the same encoder, and the same decoder
             unless that starts anew.
         start_sha256: of that model's file; set, any other model of the name is refused.
         start_decoder: take over its decoder too; otherwise the encoder alone, so that the decoder may be another.
@@ -37,18 +48,16 @@ class Recipe(BaseModel):
         frozen_stages: stages of the encoder, from the picture on, that keep their weights (0 to 5).
         weight_decay: of AdamW.
         averaging: decay of the running average of the weights.
-        precision: of the network's arithmetic while it learns; ``bfloat16`` is a quarter faster on processors that have
-            it. Weights, their averages and the loss are float32 either way.
+        precision: of the network's arithmetic while it learns; ``bfloat16`` is faster on processors that have it.
+            Weights, their averages, depthwise layers and the loss are float32 either way.
         check_every: steps between checkpoints and looks at the ``tune`` photographs.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")] = "network"
-    decoder: Literal["linknet", "unet"] = "linknet"
-    encoder: Literal["tf_efficientnet_lite0", "tf_efficientnet_lite1", "tf_efficientnet_lite2"] = (
-        "tf_efficientnet_lite1"
-    )
+    decoder: Decoder = "linknet"
+    encoder: Encoder = "tf_efficientnet_lite1"
     start: str = ""
     start_sha256: str = ""
     start_decoder: bool = True
@@ -56,7 +65,7 @@ class Recipe(BaseModel):
     steps: Annotated[int, Field(ge=1)] = 4000
     batch: Annotated[int, Field(ge=1)] = 8
     crop: Annotated[int, Field(ge=64, multiple_of=32)] = 288
-    long_side: tuple[int, int] = (448, 1100)
+    long_side: Sizes = (448, 1100)
     seen_long_side: Annotated[int, Field(ge=64, le=4096)] = 768
     most_enlarged: Annotated[float, Field(ge=1, le=16)] = 1.0
     further_looks: tuple[Annotated[float, Field(ge=0.1, le=1)], ...] = ()
@@ -71,3 +80,14 @@ class Recipe(BaseModel):
     averaging: Annotated[float, Field(ge=0, lt=1)] = 0.998
     precision: Literal["float32", "bfloat16"] = "float32"
     check_every: Annotated[int, Field(ge=1)] = 250
+
+    @model_validator(mode="after")
+    def _sizes_in_order(self) -> Recipe:
+        in_order(self.long_side)
+        return self
+
+
+def in_order(sizes: tuple[int, int] | None) -> None:
+    """Raises ValueError: a range of sizes whose second number is the smaller one."""
+    if sizes is not None and sizes[0] > sizes[1]:
+        raise ValueError(f"long_side is a range, the smaller size first: [{sizes[1]}, {sizes[0]}]")
