@@ -5,7 +5,8 @@
 Trains one network for each decoder on the same crops in the same order and prints what each has learned (Dice, pooled,
 on the `tune` photographs, which no network learns from), what a step and what an answer costs. The decoders start from
 nothing; the encoder starts from ImageNet's weights, or from those of a model that has seen lesions: then a few hundred
-batches tell decoders apart, though that encoder was trained under one of them. It goes on where it was stopped.
+batches tell decoders apart, though that encoder was trained under one of them. Stopped, it goes on from where a network
+was last kept: after every 250 batches.
 """
 
 from __future__ import annotations
@@ -22,8 +23,17 @@ from bsa_measure.segment import load_model
 from bsa_measure.training.command import train_model
 from bsa_measure.training.data import read_data_file
 from bsa_measure.training.finish import recipe_text
+from bsa_measure.training.recipe import Recipe
 
 DECODERS = ("linknet", "unet")
+KEPT_EVERY = 250
+
+
+def recipe_for(recipe: Recipe, decoder: str, start: str, steps: int) -> Recipe:
+    """The data file's recipe for one of the networks that are compared."""
+    changes: dict[str, object] = {"name": decoder, "decoder": decoder, "start": start, "start_sha256": ""}
+    changes |= {"start_decoder": False, "steps": steps, "check_every": KEPT_EVERY}
+    return recipe.model_copy(update=changes)
 
 
 def answer_seconds(model: NetworkModel, side: int = 768, times: int = 7) -> float:
@@ -51,9 +61,7 @@ def main() -> None:
     data = read_data_file(wish.data)
     wish.out.mkdir(parents=True, exist_ok=True)
     for decoder in DECODERS:
-        changes: dict[str, object] = {"name": decoder, "decoder": decoder, "start": wish.start, "start_sha256": ""}
-        changes |= {"start_decoder": False, "steps": wish.steps, "check_every": wish.steps}
-        recipe = data.recipe.model_copy(update=changes)
+        recipe = recipe_for(data.recipe, decoder, wish.start, wish.steps)
         path = wish.out / f"{decoder}.toml"
         write_text(path, recipe_text(data.model_copy(update={"recipe": recipe})))
         run = wish.out / decoder

@@ -26,6 +26,7 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from bsa_measure import __version__
 from bsa_measure.batch import default_workers
+from bsa_measure.evaluation import TOLERANCE_PERCENT
 from bsa_measure.evaluation_files import photo_tables
 from bsa_measure.evaluation_photos import figures, judge_photos
 from bsa_measure.files import write_bytes, write_text
@@ -35,7 +36,7 @@ from bsa_measure.protocol import Protocol
 from bsa_measure.segment import load_model, segment
 from bsa_measure.training.data import Example, examples, pick, read_data_file
 
-LONG_SIDE = 2048
+LONG_SIDE = Protocol().measure.working_long_side
 
 
 class Photographs(CalibrationDataReader):
@@ -149,13 +150,12 @@ def main() -> None:
     assert isinstance(ints, NetworkModel)
     apart = differences(floats, ints, evenly(pick(found, options.part), options.timed))
     judged = judge_photos(data, base, names, part=options.part, folder=options.out, workers=options.workers)
-    tolerance = Protocol().agreement.boundary_tolerance_percent
     tables = photo_tables(
         {
             "version": __version__,
             "models": {m.name: m.sha256 for m in (floats, ints)},
             "part": options.part,
-            "boundary_tolerance_percent": tolerance,
+            "boundary_tolerance_percent": TOLERANCE_PERCENT,
             "sets": [record for record in figures(judged, names) if record["kind"] == "all"],
         }
     )

@@ -516,7 +516,7 @@ def evaluate(
         typer.Option(
             metavar="NAME",
             help="A further model to judge on the same; may be given several times.",
-            show_default="classical-v1",
+            show_default=False,
         ),
     ] = None,
     part: Annotated[Part, typer.Option(help="Which photographs of the data file.")] = Part.TEST,
@@ -532,7 +532,8 @@ def evaluate(
     """Judge a model: how well it outlines, how far its areas and its % BSA are off, and how sure it may be.
 
     On a data file: Dice, IoU, outlines, area errors and calibration by source, class, skin tone, lesion size and
-    region. On a phantom study: % BSA of every visit, and the call. Predicting nothing is always beside.
+    region. On a phantom study: % BSA of every visit, and the call. classical-v1 and predicting nothing are always
+    beside.
     """
     from .batch import default_workers
     from .evaluation_files import evaluate as evaluate_model
@@ -542,7 +543,7 @@ def evaluate(
             model,
             data,
             out,
-            beside=("classical-v1",) if beside is None else beside,
+            beside=beside or (),
             part=part.value,
             sources=sources,
             models=models,

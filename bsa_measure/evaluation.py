@@ -1,15 +1,18 @@
 """How well a model outlines: Dice, IoU, outlines, areas and calibration, pooled and per photograph, with intervals.
 
 A *target* is a set of classes that a mask can tell from the rest: ``detached``, ``reepithelialised``,
-``not_assessable``, ``skin`` (intact, detached and re-epithelialised together) or ``body`` (everything but background).
+``not_assessable``, ``intact``, ``skin`` (intact, detached and re-epithelialised together) or ``body`` (everything but
+background).
 Rules, stated once:
 
 - *pooled* adds the pixels of all photographs first; *mean* weighs each photograph alike;
 - where the reference is empty, an empty answer scores 1 and any other 0; means over the photographs whose reference
   is not empty are given beside;
-- boundary Dice is the share of both outlines that lies within the tolerance of the other (``agreement_masks``);
-- area error is the answer's area minus the reference's, in % of the region: the skin of the reference where its mask
-  shows skin, else the photograph;
+- boundary Dice is the share of both outlines that lies within the tolerance of the other (``agreement_masks``); whether
+  there is an outline is judged on the whole mask, before it is reduced for that;
+- area error is the answer's area minus the reference's, in % of the region: the skin that the reference shows, and the
+  whole photograph where it shows none or cannot tell. Where it shows a sliver, an error of its size is 100 %, and the
+  mean over photographs holds that as it is;
 - expected calibration error: the mean distance between what a probability says and how often it is right, in 15 bins
   of equal width, weighted by pixels (Naeini, Cooper and Hauskrecht, AAAI 2015);
 - intervals are 95 % percentile intervals over draws of whole groups (patients, wounds, scenes).
@@ -17,7 +20,7 @@ Rules, stated once:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -25,6 +28,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .agreement_masks import outline_agreement, outline_size
+from .protocol import Protocol
 from .resampling import Estimate, Groups, draw_patients, percentile_interval
 from .tissue import Tissue
 
@@ -32,6 +36,10 @@ DRAWS: Final = 2000
 SEED: Final = 1
 BINS: Final = 15
 NOTHING: Final = "predict nothing"
+BASELINE: Final = "classical-v1"
+"""The model that every other one is judged beside."""
+TOLERANCE_PERCENT: Final = Protocol().agreement.boundary_tolerance_percent
+"""Of outlines, in percent of the longer side, where nothing else is asked for."""
 
 Labels = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.bool_]
@@ -41,6 +49,7 @@ TARGETS: Final[dict[str, tuple[Tissue, ...]]] = {
     "detached": (Tissue.DETACHED,),
     "reepithelialised": (Tissue.REEPITHELIALISED,),
     "not_assessable": (Tissue.NOT_ASSESSABLE,),
+    "intact": (Tissue.INTACT,),
     "skin": (Tissue.INTACT, Tissue.DETACHED, Tissue.REEPITHELIALISED),
     "body": (Tissue.INTACT, Tissue.DETACHED, Tissue.REEPITHELIALISED, Tissue.NOT_ASSESSABLE),
 }
@@ -52,7 +61,7 @@ class Score:
 
     Attributes:
         both, reference, answer: pixels in both masks, in the reference, in the answer.
-        region: pixels of the region that areas are given in percent of.
+        region: pixels of the region that areas are given in percent of; at least 1.
         boundary: boundary Dice by the rule for an empty reference.
         calibration: (15, 3) pixels, sum of probabilities and pixels of the target, by bin of probability; None for an
             answer without probabilities.
@@ -80,7 +89,7 @@ class Score:
     @property
     def area_error(self) -> float:
         """Percentage points of the region."""
-        return 100 * (self.answer - self.reference) / self.region if self.region else 0.0
+        return 100 * (self.answer - self.reference) / self.region
 
 
 def targets_of(table: Mask) -> dict[str, Mask]:
@@ -103,6 +112,17 @@ def targets_of(table: Mask) -> dict[str, Mask]:
     return found
 
 
+def region_pixels(mask: Labels, targets: Mapping[str, Mask]) -> int:
+    """Pixels of the region that areas are given in percent of.
+
+    Args:
+        mask: (height, width) uint8 mask values.
+        targets: of :func:`targets_of`.
+    """
+    skin = int(np.count_nonzero(targets["skin"][mask])) if "skin" in targets else 0
+    return skin or mask.size
+
+
 def score(
     mask: Labels,
     inside: Mask,
@@ -122,13 +142,15 @@ def score(
         labels: (height, width) uint8 classes, the answer.
         target: a key of ``TARGETS``.
         tolerance_percent: of outlines, in percent of the longer side.
-        region: pixels.
+        region: of :func:`region_pixels`.
         probabilities: (5, h, w) of the answer.
         small_mask: (h, w) the mask at the size of the probabilities.
     """
     chosen = np.isin(np.arange(len(Tissue)), TARGETS[target])
     reference, answer = inside[mask], chosen[labels]
     outlines = inside[outline_size(mask)], chosen[outline_size(labels)]
+    if not (outlines[0].any() and outlines[1].any()):
+        outlines = reference, answer  # either may be a speck that was lost in reducing it
     near, _ = outline_agreement(*outlines, tolerance_percent)
     calibration = None
     if probabilities is not None and small_mask is not None:

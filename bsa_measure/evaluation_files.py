@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from . import __version__
-from .evaluation import NOTHING
+from .evaluation import BASELINE, NOTHING, TOLERANCE_PERCENT
 from .evaluation_photos import figures, judge_photos
 from .evaluation_study import CLEAR_OF, judge_study
 from .files import write_text
-from .protocol import Protocol
 from .segment import load_model
 
 if TYPE_CHECKING:
@@ -37,7 +36,7 @@ def evaluate(
     sources: Path | None = None,
     models: Path | None = None,
     workers: int = 1,
-    tolerance_percent: float | None = None,
+    tolerance_percent: float = TOLERANCE_PERCENT,
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Any]:
     """Judge a model on a data file's photographs, or on a phantom study, and write ``metrics.json`` and ``metrics.md``.
@@ -46,7 +45,7 @@ def evaluate(
         model: name.
         data: a data file (TOML), or a phantom study folder with its truth.
         out: folder for the two files.
-        beside: further models that are judged on the same.
+        beside: further models that are judged on the same; ``classical-v1`` always is.
         part: of the data file.
         sources: where the data file's relative folders start; by default its own folder.
         models: folder of the site's own models.
@@ -61,8 +60,7 @@ def evaluate(
         TrainingError, StudyError: the data file, a source or the study cannot be used.
         ModelError: a model is unknown or damaged.
     """
-    names = tuple(dict.fromkeys((model, *beside)))
-    tolerance = Protocol().agreement.boundary_tolerance_percent if tolerance_percent is None else tolerance_percent
+    names = tuple(dict.fromkeys((model, BASELINE, *beside)))
     metrics: dict[str, Any] = {
         "version": __version__,
         "models": {name: load_model(name, models).sha256 for name in names},
@@ -81,10 +79,10 @@ def evaluate(
             part=part,
             folder=models,
             workers=workers,
-            tolerance_percent=tolerance,
+            tolerance_percent=tolerance_percent,
             progress=progress,
         )
-        metrics |= {"part": part, "boundary_tolerance_percent": tolerance, "sets": figures(judged, names)}
+        metrics |= {"part": part, "boundary_tolerance_percent": tolerance_percent, "sets": figures(judged, names)}
         text = photo_tables(metrics)
     write_text(out / "metrics.json", json.dumps(metrics, indent=1) + "\n")
     write_text(out / "metrics.md", text)
@@ -103,8 +101,8 @@ def photo_tables(metrics: Mapping[str, Any]) -> str:
         *_head(metrics),
         f"Part `{metrics['part']}`. Boundary Dice at {metrics['boundary_tolerance_percent']:g} % of the longer side. "
         "Where the reference is empty, an empty answer scores 1 and any other 0; *where present* leaves those "
-        "photographs out. Area errors are in % of the reference's skin, or of the photograph where its mask does not "
-        "show skin. In brackets: 95 % intervals, whole groups drawn.",
+        "photographs out. Area errors are in % of the skin that the reference shows, or of the photograph where it "
+        "shows none or cannot tell. In brackets: 95 % intervals, whole groups drawn.",
         "",
     ]
     for kind, title in titles.items():

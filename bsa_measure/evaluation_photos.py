@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from .batch import run
 from .errors import PhotoError, TrainingError
-from .evaluation import NOTHING, Score, nothing, score, summary, targets_of
+from .evaluation import NOTHING, TOLERANCE_PERCENT, Score, nothing, region_pixels, score, summary, targets_of
 from .files import printable
 from .photo import read_photo, working_size
 from .photo_job import resize_mask
@@ -68,7 +68,7 @@ def judge_photos(
     part: Part = "test",
     folder: Path | None = None,
     workers: int = 1,
-    tolerance_percent: float | None = None,
+    tolerance_percent: float = TOLERANCE_PERCENT,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Judged]:
     """Ask the models for every photograph of one part of a data file, and compare with its masks.
@@ -80,7 +80,7 @@ def judge_photos(
         part: ``test``, ``tune`` or ``train``.
         folder: of the site's own models.
         workers: number of processes.
-        tolerance_percent: of outlines; by default the protocol's.
+        tolerance_percent: of outlines, in percent of the longer side; by default the protocol's.
         progress: called after every photograph.
 
     Raises:
@@ -95,12 +95,8 @@ def judge_photos(
     chosen = pick(examples(data, base), part)
     if not chosen:
         raise TrainingError(f"No source has a photograph in the part {part!r}: name another with --part.")
-    protocol = Protocol()
-    tolerance = protocol.agreement.boundary_tolerance_percent if tolerance_percent is None else tolerance_percent
-    jobs = [
-        EvaluationJob(e, sources[e.source], tuple(models), folder, protocol.measure.working_long_side, tolerance)
-        for e in chosen
-    ]
+    long_side = Protocol().measure.working_long_side
+    jobs = [EvaluationJob(e, sources[e.source], tuple(models), folder, long_side, tolerance_percent) for e in chosen]
     found: dict[int, Judged] = {}
     for index, judged in run(judge_photo, jobs, workers=workers):
         found[index] = judged
@@ -132,7 +128,7 @@ def judge_photo(job: EvaluationJob) -> Judged:
             f"The masks of the source {printable(job.source.name)} tell no group of classes that can be judged: "
             "leave the source out, or split its values."
         )
-    region = int(np.count_nonzero(targets["skin"][mask])) if "skin" in targets else mask.size
+    region = region_pixels(mask, targets)
     scores: dict[str, dict[str, Score]] = {name: {} for name in targets}
     for model in job.models:
         probabilities = load_model(model, job.folder).probabilities(photo.pixels)
@@ -172,7 +168,7 @@ def _tags(
     if "detached" in scores:
         reference = next(iter(scores["detached"].values())).reference
         sizes = _SIZES_OF_SKIN if "skin" in scores else _SIZES_OF_PHOTO
-        share = reference / region if region else 0.0
+        share = reference / region
         tags["lesion"] = next(name for limit, name in sizes if share <= limit)
     if about.get("view"):
         tags["region"] = _SIDES.sub("", about["view"])

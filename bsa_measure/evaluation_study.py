@@ -17,8 +17,10 @@ from .evaluation import DRAWS, NOTHING, SEED
 from .files import cell_number, read_table, undefuse
 from .measure import measure
 from .proportion import clopper_pearson
+from .protocol import load_protocol
 from .resampling import mean_by_patient
 from .results import StudyResults
+from .segment import load_model
 from .study import PROTOCOL_FILE
 
 CLEAR_OF: Final = (85.0, 95.0)
@@ -49,12 +51,19 @@ def judge_study(
         Model to the figures of :func:`compare_with_truth`.
 
     Raises:
-        StudyError: not a phantom study with its true tables.
-        ModelError: a model is unknown, damaged, or not the one that the study locks.
+        StudyError: not a phantom study with its true tables, or one that locks a model other than those asked for.
+        ModelError: a model is unknown or damaged.
     """
     missing = next((name for name in _NEEDED if not (folder / name).exists()), None)
     if missing is not None:
         raise StudyError(f"{folder.name} has no {missing}: name a phantom study with its truth.")
+    locked = load_protocol(folder / PROTOCOL_FILE)[0].measure.model_sha256
+    other = next((name for name in models if locked not in ("", load_model(name, models_folder).sha256)), None)
+    if other is not None:
+        raise StudyError(
+            f"The study.toml of {folder.name} locks its model, so {other} cannot be judged on it: take model_sha256 "
+            "out of study.toml in a copy of the study, and judge on that."
+        )
     found: dict[str, Any] = {}
     for model in models:
         with tempfile.TemporaryDirectory(prefix="bsa-measure-") as place:

@@ -12,6 +12,7 @@ from drawing import save_mask, save_photo, skin_photo, write_study
 from terminal import bsa_measure
 from test_network import COLOURS, NETWORKS, register
 
+from bsa_measure.agreement_masks import outline_size
 from bsa_measure.errors import StudyError, TrainingError
 from bsa_measure.evaluation import (
     NOTHING,
@@ -27,6 +28,7 @@ from bsa_measure.evaluation_photos import figures, judge_photos
 from bsa_measure.evaluation_study import compare_with_truth, judge_study
 from bsa_measure.files import table_text
 from bsa_measure.measure import measure
+from bsa_measure.segment import load_model
 from bsa_measure.tissue import Tissue
 from bsa_measure.training.data import Source, read_data_file
 
@@ -42,11 +44,12 @@ def test_a_mask_is_asked_only_for_what_it_can_tell() -> None:
     assert {name: list(inside) for name, inside in targets_of(table(WOUND)).items()} == {"detached": [False, True]}
     assert {name: list(inside) for name, inside in targets_of(table(SKIN)).items()} == {"skin": [False, True]}
     all_five = targets_of(Source(name="s", folder=Path("s")).table)
-    assert list(all_five) == ["detached", "reepithelialised", "not_assessable", "skin", "body"]
+    assert list(all_five) == ["detached", "reepithelialised", "not_assessable", "intact", "skin", "body"]
+    assert list(all_five["intact"]) == [False, True, False, False, False]
     assert list(all_five["skin"]) == [False, True, True, True, False]
     # Detached or re-epithelialised, it is not known which: neither can be judged, skin can.
     blurred = (("background",), ("intact",), ("detached", "reepithelialised"), ("not_assessable",))
-    assert list(targets_of(table(blurred))) == ["not_assessable", "skin", "body"]
+    assert list(targets_of(table(blurred))) == ["not_assessable", "intact", "skin", "body"]
     outline = (("background",), ("intact", "detached", "reepithelialised", "not_assessable"))
     assert {name: list(inside) for name, inside in targets_of(table(outline)).items()} == {"body": [False, True]}
 
@@ -76,6 +79,16 @@ def test_the_rule_for_an_empty_reference() -> None:
     alarm = score(empty, inside, hit, "detached", 0.5, region=2500)
     assert (alarm.dice, alarm.iou, alarm.boundary, alarm.area_error) == (0, 0, 0, 4)
     assert nothing(alarm) == Score(0, 0, 0, 2500, 1.0)
+    # A speck that is lost where outlines are compared, at 1,024 pixels, is no empty mask.
+    large, speck, near = (np.zeros((1536, 2048), np.uint8) for _ in range(3))
+    speck[100, 100] = near[101, 101] = Tissue.DETACHED
+    assert not outline_size(speck).any()
+    assert outline_size(near).any()
+    for mask, answer in ((speck, large), (large, speck)):
+        missed = score((mask > 0).astype(np.uint8), inside, answer, "detached", 0.5, region=large.size)
+        assert (missed.dice, missed.boundary) == (0, 0)
+    found = score((speck > 0).astype(np.uint8), inside, near, "detached", 0.5, region=large.size)
+    assert (found.dice, found.boundary) == (0, 1)  # one pixel apart, of ten that the tolerance allows
     missed = Score(10, 40, 20, 2500, 0.5)
     assert (nothing(missed).dice, nothing(missed).boundary, nothing(missed).area_error) == (0, 0, -1.6)
 
@@ -180,6 +193,23 @@ def test_every_part_of_a_data_file_gets_its_figures(photographs: Path) -> None:
     assert ("wounds", "skin", "all", "all") not in records
 
 
+def test_areas_are_in_percent_of_the_photograph_where_the_reference_shows_no_skin(photographs: Path) -> None:
+    """Two photographs of 16,000 pixels, 1,200 of them falsely detached: one shows 6,000 pixels of skin, one none."""
+    drawn = body(20)
+    patches = np.where(drawn == Tissue.DETACHED, drawn, 0).astype(np.uint8)
+    for patient, pixels, mask in ((1, drawn, body(0)), (2, patches, np.zeros_like(drawn))):
+        view = "trunk-anterior" if patient == 1 else "thigh-left-anterior"
+        save_photo(photographs / f"study/photos/P{patient}/D07/{view}.png", coloured(pixels))
+        save_mask(photographs / f"study/truth/masks/P{patient}/D07/{view}.png", mask)
+    data = read_data_file(photographs / "data.toml")
+    judged = judge_photos(data, photographs, ["tiny"], folder=photographs / "models")
+    detached = [j.scores["detached"]["tiny"] for j in judged if j.source == "study"]
+    assert [(s.reference, s.answer) for s in detached] == [(0, 1200), (0, 1200)]
+    assert [s.region for s in detached] == [6000, 16000]
+    assert [s.area_error for s in detached] == [20, 7.5]
+    assert [j.tags["lesion"] for j in judged if j.source == "study"] == ["none", "none"]
+
+
 def test_a_mask_of_another_size_is_refused(photographs: Path) -> None:
     save_mask(photographs / "wounds" / "1-mask.png", np.zeros((99, 160), np.uint8))
     data = read_data_file(photographs / "data.toml")
@@ -206,6 +236,30 @@ def test_the_command_writes_figures_and_tables(photographs: Path) -> None:
             width = line.count("|")
         elif line.startswith("| ") and "source" not in line:
             assert line.replace("\\|", "").count("|") == width
+
+
+@pytest.mark.parametrize(
+    ("model", "beside", "names"),
+    [
+        ("tiny", ["again"], ["tiny", "classical-v1", "again"]),
+        ("tiny", ["again", "classical-v1"], ["tiny", "classical-v1", "again"]),
+        ("classical-v1", ["tiny"], ["classical-v1", "tiny"]),
+    ],
+)
+def test_further_models_are_judged_beside_classical(
+    photographs: Path, model: str, beside: list[str], names: list[str]
+) -> None:
+    register(photographs / "models", (NETWORKS / "colours.onnx").read_bytes())
+    registry = photographs / "models" / "registry.toml"
+    text = registry.read_text(encoding="utf-8")
+    registry.write_text(text + text.replace("[tiny]", "[again]"), encoding="utf-8")
+    further = [word for name in beside for word in ("--beside", name)]
+    folders = ("--models", photographs / "models", "--out", photographs / "out")
+    done = bsa_measure("evaluate", model, photographs / "data.toml", *further, *folders, "--workers", 1)
+    assert done.returncode == 0, done.stderr
+    metrics = json.loads((photographs / "out/metrics.json").read_text(encoding="utf-8"))
+    assert list(metrics["models"]) == names
+    assert all(list(record["answers"]) == [*names, NOTHING] for record in metrics["sets"])
 
 
 def test_an_empty_part_is_refused(photographs: Path) -> None:
@@ -269,3 +323,15 @@ def test_a_phantom_study_is_measured_elsewhere_and_compared(tmp_path: Path) -> N
     assert found[NOTHING]["visits"]["error_mean"]["value"] == -2
     assert (found[NOTHING]["visits"]["number"], found[NOTHING]["visits"]["not_measured"]) == (3, 0)
     assert found[NOTHING]["calls"]["share_right"]["value"] == 0
+    # The command judges classical-v1 on it, too; a study that takes one model alone is refused before any is asked.
+    command = ("evaluate", "tiny", study, "--models", study / "models", "--out", tmp_path / "out", "--workers", 1)
+    assert bsa_measure(*command).returncode == 0
+    judged = json.loads((tmp_path / "out/metrics.json").read_text(encoding="utf-8"))["patients"]
+    assert list(judged) == ["tiny", "classical-v1", NOTHING]
+    assert judged["tiny"] == found["tiny"]
+    sha256 = load_model("tiny", study / "models").sha256
+    (study / "study.toml").write_text(f'[measure]\nmodel = "tiny"\nmodel_sha256 = "{sha256}"\n', encoding="utf-8")
+    done = bsa_measure(*command)
+    assert done.returncode == 2
+    assert "study.toml of study locks its model, so classical-v1 cannot be judged" in " ".join(done.stderr.split())
+    assert "model_sha256" in done.stderr
