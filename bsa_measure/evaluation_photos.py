@@ -8,15 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from .batch import run
-from .errors import PhotoError, TrainingError
+from .errors import TrainingError
 from .evaluation import NOTHING, TOLERANCE_PERCENT, Score, nothing, region_pixels, score, summary, targets_of
 from .files import printable
-from .photo import read_photo, working_size
 from .photo_job import resize_mask
 from .protocol import Protocol
 from .segment import load_model, most_probable
@@ -107,21 +105,11 @@ def judge_photos(
 
 def judge_photo(job: EvaluationJob) -> Judged:
     """Ask the models for one photograph and compare with its mask. Raises as :func:`judge_photos`."""
-    from .training.data import read_mask
+    from .training.data import read_example
 
     example = job.example
-    try:
-        photo = read_photo(example.photo, long_side=job.long_side)
-    except PhotoError as error:
-        raise TrainingError(str(error)) from error
-    mask = read_mask(example, job.source)
-    if mask.shape[::-1] != working_size(photo.width, photo.height, max(mask.shape)):
-        raise TrainingError(
-            f"The mask {printable(example.mask.name)} has {mask.shape[1]} × {mask.shape[0]} pixels and its photograph "
-            f"{photo.width} × {photo.height}: make it again."
-        )
-    height, width = photo.pixels.shape[:2]
-    mask = mask if mask.shape == (height, width) else resize_mask(mask, width, height)
+    photo, mask = read_example(example, job.source, job.long_side)
+    height, width = mask.shape
     targets = targets_of(job.source.table)
     if not targets:
         raise TrainingError(
@@ -133,7 +121,7 @@ def judge_photo(job: EvaluationJob) -> Judged:
     for model in job.models:
         probabilities = load_model(model, job.folder).probabilities(photo.pixels)
         labels = most_probable(probabilities, width, height).labels
-        small = cv2.resize(mask, probabilities.shape[:0:-1], interpolation=cv2.INTER_NEAREST_EXACT)
+        small = resize_mask(mask, *probabilities.shape[:0:-1])
         for name, inside in targets.items():
             scores[name][model] = score(
                 mask,
@@ -143,7 +131,7 @@ def judge_photo(job: EvaluationJob) -> Judged:
                 job.tolerance_percent,
                 region=region,
                 probabilities=probabilities,
-                small_mask=np.asarray(small, np.uint8),
+                small_mask=small,
             )
     tags = _tags(job, photo.pixels, mask, region, scores)
     return Judged(example.source, example.group, tags, scores)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -14,13 +15,11 @@ import numpy as np
 from .agreement import agreement
 from .errors import StudyError
 from .evaluation import DRAWS, NOTHING, SEED
-from .files import cell_number, read_table, undefuse
+from .files import cell_number, read_table, read_text, undefuse, write_text
 from .measure import measure
 from .proportion import clopper_pearson
-from .protocol import load_protocol
 from .resampling import mean_by_patient
 from .results import StudyResults
-from .segment import load_model
 from .study import PROTOCOL_FILE
 
 CLEAR_OF: Final = (85.0, 95.0)
@@ -51,19 +50,12 @@ def judge_study(
         Model to the figures of :func:`compare_with_truth`.
 
     Raises:
-        StudyError: not a phantom study with its true tables, or one that locks a model other than those asked for.
+        StudyError: not a phantom study with its true tables.
         ModelError: a model is unknown or damaged.
     """
     missing = next((name for name in _NEEDED if not (folder / name).exists()), None)
     if missing is not None:
         raise StudyError(f"{folder.name} has no {missing}: name a phantom study with its truth.")
-    locked = load_protocol(folder / PROTOCOL_FILE)[0].measure.model_sha256
-    other = next((name for name in models if locked not in ("", load_model(name, models_folder).sha256)), None)
-    if other is not None:
-        raise StudyError(
-            f"The study.toml of {folder.name} locks its model, so {other} cannot be judged on it: take model_sha256 "
-            "out of study.toml in a copy of the study, and judge on that."
-        )
     found: dict[str, Any] = {}
     for model in models:
         with tempfile.TemporaryDirectory(prefix="bsa-measure-") as place:
@@ -182,7 +174,11 @@ def _calls(called: Mapping[str, str], day: int, truth: Path) -> dict[str, Any]:
 
 def _copy_without_readings(folder: Path, copy: Path) -> None:
     copy.mkdir(parents=True)
-    for name in (PROTOCOL_FILE, "patients.csv", "uninvolved.csv"):
+    if (folder / PROTOCOL_FILE).is_file():
+        # A lock says which model a study is measured with, not which ones may be judged on it.
+        text = read_text(folder / PROTOCOL_FILE)
+        write_text(copy / PROTOCOL_FILE, re.sub(r"(?m)^\s*model_sha256\s*=.*$", "", text))
+    for name in ("patients.csv", "uninvolved.csv"):
         if (folder / name).is_file():
             shutil.copy2(folder / name, copy / name)
     for extra in folder.glob("*.toml"):  # a chart of the site's own
