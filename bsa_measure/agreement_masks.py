@@ -91,7 +91,10 @@ def mask_agreement(a: Labels, b: Labels, tolerance_percent: float) -> MaskAgreem
         area_a, area_b, both = counts[tissue].sum(), counts[:, tissue].sum(), counts[tissue, tissue]
         overlap = Overlap(float(area_a / pixels), float(area_b / pixels), _dice(area_a, area_b, both))
         if tissue in _OUTLINED and overlap.dice is not None:
-            near, distance = outline_agreement(small_a == int(tissue), small_b == int(tissue), tolerance_percent)
+            outlines = small_a == int(tissue), small_b == int(tissue)
+            if not (outlines[0].any() and outlines[1].any()):
+                outlines = a == int(tissue), b == int(tissue)  # either may be a speck that was lost in reducing it
+            near, distance = outline_agreement(*outlines, tolerance_percent)
             overlap = Overlap(overlap.share_a, overlap.share_b, overlap.dice, near, distance)
         classes[tissue.name.lower()] = overlap
     body_a, body_b = pixels - counts[0].sum(), pixels - counts[:, 0].sum()

@@ -407,6 +407,15 @@ def test_the_same_mask_agrees_fully() -> None:
     assert (same.dice, same.boundary_dice, same.hd95_percent) == (1.0, 1.0, 0.0)
 
 
+def test_a_speck_that_is_lost_where_outlines_are_compared_counts() -> None:
+    speck, near = np.ones((1536, 2048), np.uint8), np.ones((1536, 2048), np.uint8)
+    speck[100, 100] = near[101, 101] = 2
+    assert mask_agreement(speck, speck, 0.5).classes["detached"].boundary_dice == 1
+    found = mask_agreement(speck, near, 0.5).classes["detached"]
+    assert (found.dice, found.boundary_dice) == (0, 1)  # one pixel apart, of ten that the tolerance allows
+    assert found.hd95_percent == pytest.approx(100 * np.sqrt(2) / 2048, rel=0.03)
+
+
 def test_masks_of_different_size_are_refused() -> None:
     with pytest.raises(ValueError, match="same size"):
         mask_agreement(np.ones((4, 4), np.uint8), np.ones((4, 5), np.uint8), 1.0)
