@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import signal
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -98,6 +100,8 @@ def main() -> None:
     """Run the command line; every error a user can cause becomes one sentence and an exit code."""
     from .errors import BsaMeasureError
 
+    # Once all is done, Ctrl-C must not make a signal of the exit code while Python takes itself down.
+    atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)
     for stream in (sys.stdout, sys.stderr):
         # A Windows console may know fewer characters than a patient's file name.
         if hasattr(stream, "reconfigure"):
