@@ -23,9 +23,8 @@ from bsa_measure.segment import load_model
 from bsa_measure.training.command import train_model
 from bsa_measure.training.data import read_data_file
 from bsa_measure.training.finish import recipe_text
-from bsa_measure.training.recipe import Recipe
+from bsa_measure.training.recipe import DECODERS, Recipe
 
-DECODERS = ("linknet", "unet")
 KEPT_EVERY = 250
 
 

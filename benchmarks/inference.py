@@ -17,7 +17,6 @@ import os
 import platform
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -25,7 +24,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from measure_speed import HEIGHT, WIDTH, write_study
+from measure_speed import HEIGHT, WIDTH, command_seconds, write_study
 
 from bsa_measure.measure import measure
 from bsa_measure.network import MULTIPLE, NetworkModel, network_size
@@ -59,18 +58,6 @@ def fresh(folder: Path) -> Path:
         shutil.rmtree(folder / name, ignore_errors=True)
     (folder / "readings.db").unlink(missing_ok=True)
     return folder
-
-
-def command_seconds(command: list[str]) -> float:
-    """Seconds by the clock of one run of `measure`; ends the benchmark with its words where it did not measure."""
-    start = time.perf_counter()
-    done = subprocess.run(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, encoding="utf-8", errors="replace", check=False
-    )
-    seconds = time.perf_counter() - start
-    if done.returncode not in (0, 1):  # 1: something needs a human, and everything was measured
-        raise SystemExit(f"The command ended with exit code {done.returncode}: {done.stderr.strip()}")
-    return seconds
 
 
 def main() -> None:

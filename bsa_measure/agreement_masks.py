@@ -91,9 +91,8 @@ def mask_agreement(a: Labels, b: Labels, tolerance_percent: float) -> MaskAgreem
         area_a, area_b, both = counts[tissue].sum(), counts[:, tissue].sum(), counts[tissue, tissue]
         overlap = Overlap(float(area_a / pixels), float(area_b / pixels), _dice(area_a, area_b, both))
         if tissue in _OUTLINED and overlap.dice is not None:
-            outlines = small_a == int(tissue), small_b == int(tissue)
-            if not (outlines[0].any() and outlines[1].any()):
-                outlines = a == int(tissue), b == int(tissue)  # either may be a speck that was lost in reducing it
+            reduced = small_a == int(tissue), small_b == int(tissue)
+            outlines = reduced if both_show(reduced) else (a == int(tissue), b == int(tissue))
             near, distance = outline_agreement(*outlines, tolerance_percent)
             overlap = Overlap(overlap.share_a, overlap.share_b, overlap.dice, near, distance)
         classes[tissue.name.lower()] = overlap
@@ -129,6 +128,14 @@ def outline_agreement(a: Mask, b: Mask, tolerance_percent: float) -> tuple[float
     near = np.count_nonzero(to_b <= tolerance) + np.count_nonzero(to_a <= tolerance)
     farthest = max(float(np.percentile(to_b, 95)), float(np.percentile(to_a, 95)))
     return near / (len(to_a) + len(to_b)), 100 * farthest / long_side
+
+
+def both_show(reduced: tuple[Mask, Mask]) -> bool:
+    """Whether two masks at the size of :func:`outline_size` are to be compared there.
+
+    Where one of them shows nothing it may hold a speck that was lost in reducing it: then the whole masks are.
+    """
+    return bool(reduced[0].any() and reduced[1].any())
 
 
 def _dice(a: float, b: float, both: float) -> float | None:

@@ -27,7 +27,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from .agreement_masks import outline_agreement, outline_size
+from .agreement_masks import both_show, outline_agreement, outline_size
 from .protocol import Protocol
 from .resampling import Estimate, Groups, draw_patients, percentile_interval
 from .tissue import Tissue
@@ -148,9 +148,8 @@ def score(
     """
     chosen = np.isin(np.arange(len(Tissue)), TARGETS[target])
     reference, answer = inside[mask], chosen[labels]
-    outlines = inside[outline_size(mask)], chosen[outline_size(labels)]
-    if not (outlines[0].any() and outlines[1].any()):
-        outlines = reference, answer  # either may be a speck that was lost in reducing it
+    reduced = inside[outline_size(mask)], chosen[outline_size(labels)]
+    outlines = reduced if both_show(reduced) else (reference, answer)
     near, _ = outline_agreement(*outlines, tolerance_percent)
     calibration = None
     if probabilities is not None and small_mask is not None:

@@ -174,10 +174,9 @@ def _calls(called: Mapping[str, str], day: int, truth: Path) -> dict[str, Any]:
 
 def _copy_without_readings(folder: Path, copy: Path) -> None:
     copy.mkdir(parents=True)
-    if (folder / PROTOCOL_FILE).is_file():
-        # A lock says which model a study is measured with, not which ones may be judged on it.
-        text = read_text(folder / PROTOCOL_FILE)
-        write_text(copy / PROTOCOL_FILE, re.sub(r"(?m)^\s*model_sha256\s*=.*$", "", text))
+    # A lock says which model a study is measured with, not which ones may be judged on it.
+    text = read_text(folder / PROTOCOL_FILE)
+    write_text(copy / PROTOCOL_FILE, re.sub(r"(?m)^\s*model_sha256\s*=.*$", "", text))
     for name in ("patients.csv", "uninvolved.csv"):
         if (folder / name).is_file():
             shutil.copy2(folder / name, copy / name)

@@ -204,20 +204,21 @@ def test_in_bfloat16_depthwise_layers_that_learn_keep_float32() -> None:
     assert all(parameter.grad is not None for parameter in network.parameters() if parameter.requires_grad)
 
 
+class Interrupted(Exception):
+    pass
+
+
+def interrupt(step: int, steps: int, line: object) -> None:
+    raise Interrupted
+
+
 @pytest.mark.filterwarnings("default")
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_an_interrupted_run_goes_on_and_becomes_a_model(study: Path, precision: str) -> None:
     text = SMALL.replace("steps = 4", f'steps = 4\nprecision = "{precision}"')
     (study / "data.toml").write_text(text, encoding="utf-8")
-
-    class Interrupted(Exception):
-        pass
-
-    def stop(step: int, steps: int, line: object) -> None:
-        raise Interrupted
-
     with pytest.raises(Interrupted):
-        train_model(study / "data.toml", study / "run", threads=1, progress=stop)
+        train_model(study / "data.toml", study / "run", threads=1, progress=interrupt)
     kept = (study / "run" / "log.jsonl").read_text(encoding="utf-8")
     steps: list[int] = []
     finished = train_model(study / "data.toml", study / "run", threads=1, progress=lambda step, *_: steps.append(step))
@@ -320,14 +321,8 @@ def test_what_cannot_be_learned_from_is_said_in_a_sentence(study: Path) -> None:
 
 @pytest.mark.filterwarnings("default")
 def test_a_run_killed_between_its_files_goes_on(study: Path) -> None:
-    class Killed(Exception):
-        pass
-
-    def stop(step: int, steps: int, line: object) -> None:
-        raise Killed
-
-    with pytest.raises(Killed):
-        train_model(study / "data.toml", study / "run", threads=1, progress=stop)
+    with pytest.raises(Interrupted):
+        train_model(study / "data.toml", study / "run", threads=1, progress=interrupt)
     # The log of the next check was written, its checkpoint was not.
     log = study / "run" / "log.jsonl"
     log.write_text(log.read_text(encoding="utf-8") + '{"step": 4, "loss": 9}\n', encoding="utf-8")

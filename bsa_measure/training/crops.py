@@ -34,6 +34,9 @@ class Crops(Dataset[tuple[Tensor, Tensor, Tensor] | TrainingError]):  # type: ig
         found: the examples to draw from.
         sources: by name.
         recipe: size, scale and seed.
+
+    Raises:
+        TrainingError: there is nothing to draw from.
     """
 
     def __init__(self, found: Sequence[Example], sources: Mapping[str, Source], recipe: Recipe) -> None:
@@ -41,6 +44,8 @@ class Crops(Dataset[tuple[Tensor, Tensor, Tensor] | TrainingError]):  # type: ig
         self.sources = sources
         self.by_source = {name: [e for e in found if e.source == name] for name in sources}
         self.names = [name for name in sources if self.by_source[name] and sources[name].share > 0]
+        if not self.names:
+            raise TrainingError("No photograph is there to learn from: all are kept out, or every `share` is 0.")
         shares = np.array([sources[name].share for name in self.names])
         self.shares = shares / shares.sum()
         self.values = max(len(sources[name].values) for name in self.names)

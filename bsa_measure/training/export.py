@@ -68,15 +68,13 @@ def architecture_of(data: bytes) -> tuple[str, str] | None:
 
     None for a network of another make, which no training can go on from.
     """
+    stored = _stored(data)
     for encoder in ENCODERS:
         for decoder in DECODERS:
-            with torch.device("meta"):
+            with torch.device("meta"):  # its layers are asked for, not its weights
                 network = build_network(Recipe(encoder=encoder, decoder=decoder), imagenet=False)
-            try:
-                load_onnx_weights(network, data)
-            except TrainingError:
-                continue
-            return encoder, decoder
+            if None not in _stored_for(network, stored).values():
+                return encoder, decoder
     return None
 
 
@@ -91,24 +89,39 @@ def load_onnx_weights(network: nn.Module, data: bytes, *, decoder: bool = True) 
     Raises:
         TrainingError: the model has another encoder or decoder.
     """
-    import onnx
     from onnx.numpy_helper import to_array
 
-    stored = {tensor.name: tensor for tensor in onnx.load_from_string(data).graph.initializer}
-    weights = {}
-    for key, value in network.state_dict().items():
-        # Where the padding was made explicit, the layer is the second of a pair.
-        names = (key, ".".join([*key.split(".")[:-1], "1", key.split(".")[-1]]))
-        name = next((n for n in names if n in stored), None)
-        if key.endswith("num_batches_tracked") or not (decoder or key.startswith("encoder.")):
-            weights[key] = value
-        elif name is None or tuple(stored[name].dims) != tuple(value.shape):
+    weights = network.state_dict()
+    for key, source in _stored_for(network, _stored(data)).items():
+        if not (decoder or key.startswith("encoder.")):
+            continue
+        if source is None:
             raise TrainingError(
                 "The model to start from was built with another encoder or decoder: name the same ones in [recipe]."
             )
-        else:
-            weights[key] = torch.from_numpy(to_array(stored[name]).copy())
-    network.load_state_dict(weights, assign=next(network.parameters()).is_meta)
+        weights[key] = torch.from_numpy(to_array(source).copy())
+    network.load_state_dict(weights)
+
+
+def _stored(data: bytes) -> dict[str, Any]:
+    """The tensors of an ONNX file by name."""
+    import onnx
+
+    return {tensor.name: tensor for tensor in onnx.load_from_string(data).graph.initializer}
+
+
+def _stored_for(network: nn.Module, stored: Mapping[str, Any]) -> dict[str, Any]:
+    """The stored tensor for each weight of a network; None where there is none of its name and shape."""
+    found = {}
+    for key, value in network.state_dict().items():
+        if key.endswith("num_batches_tracked"):
+            continue
+        # Where the padding was made explicit, the layer is the second of a pair.
+        names = (key, ".".join([*key.split(".")[:-1], "1", key.split(".")[-1]]))
+        tensor = next((stored[name] for name in names if name in stored), None)
+        fits = tensor is not None and tuple(tensor.dims) == tuple(value.shape)
+        found[key] = tensor if fits else None
+    return found
 
 
 def fit_temperature(logits: Sequence[Tensor], masks: Sequence[Tensor], tables: Sequence[Tensor]) -> float:

@@ -82,9 +82,7 @@ def train(
     cv2.setNumThreads(1)
     sources = {source.name: source for source in data.source}
     found = examples(data, base)
-    learned = [example for example in pick(found, "train") if sources[example.source].share > 0]
-    if not learned:
-        raise TrainingError("No photograph is there to learn from: all are kept out, or every `share` is 0.")
+    crops = Crops(pick(found, "train"), sources, recipe)
     for example in found:
         if example.part != "test":
             check_example(example, sources[example.source])
@@ -119,7 +117,6 @@ def train(
         rates.load_state_dict(kept["rates"])
         step = int(kept["step"])
         log = [line for line in _log(out) if line["step"] <= step]
-    crops = Crops(learned, sources, recipe)
     training_mode(network)
     total, began = 0.0, time.perf_counter()
     since = step
