@@ -24,7 +24,7 @@ from bsa_measure.training.command import train_model  # noqa: E402
 from bsa_measure.training.corrections import write_corrections  # noqa: E402
 from bsa_measure.training.crops import Crops  # noqa: E402
 from bsa_measure.training.data import examples, read_data_file  # noqa: E402
-from bsa_measure.training.export import fit_temperature, load_onnx_weights, to_onnx  # noqa: E402
+from bsa_measure.training.export import architecture_of, fit_temperature, load_onnx_weights, to_onnx  # noqa: E402
 from bsa_measure.training.looks import probabilities  # noqa: E402
 from bsa_measure.training.loss import partial_label_loss  # noqa: E402
 from bsa_measure.training.recipe import Recipe  # noqa: E402
@@ -136,6 +136,24 @@ def test_the_exported_file_answers_as_the_network_does_and_gives_its_weights_bac
         load_onnx_weights(other, data)
     with pytest.raises(TrainingError, match="another encoder or decoder"):
         load_onnx_weights(build_network(Recipe(encoder="tf_efficientnet_lite2"), imagenet=False), data)
+
+
+@pytest.mark.parametrize("decoder", ["linknet", "unet"])
+@pytest.mark.parametrize("encoder", ["tf_efficientnet_lite0", "tf_efficientnet_lite1"])
+def test_a_file_tells_how_its_network_is_built(encoder: str, decoder: str) -> None:
+    network = build_network(Recipe(encoder=encoder, decoder=decoder), imagenet=False)
+    with torch.no_grad():
+        for value in network.state_dict().values():
+            if value.is_floating_point():
+                value.add_(0.01 * torch.rand_like(value))
+    data = to_onnx(network, Made(256, 1.0).metadata())
+    assert architecture_of(data) == (encoder, decoder)
+    # Every layer of the smaller encoder is in the file of the larger one, too: that is no fit.
+    for other in {"tf_efficientnet_lite0", "tf_efficientnet_lite1"} - {encoder}:
+        for whole in (True, False):
+            with pytest.raises(TrainingError, match="another encoder or decoder"):
+                load_onnx_weights(build_network(Recipe(encoder=other, decoder=decoder), imagenet=False), data,
+                                  decoder=whole)  # fmt: skip
 
 
 @pytest.mark.parametrize("decoder", ["linknet", "unet"])

@@ -73,7 +73,7 @@ def architecture_of(data: bytes) -> tuple[str, str] | None:
         for decoder in DECODERS:
             with torch.device("meta"):  # its layers are asked for, not its weights
                 network = build_network(Recipe(encoder=encoder, decoder=decoder), imagenet=False)
-            if None not in _stored_for(network, stored).values():
+            if _fitting(network, stored) is not None:
                 return encoder, decoder
     return None
 
@@ -91,16 +91,13 @@ def load_onnx_weights(network: nn.Module, data: bytes, *, decoder: bool = True) 
     """
     from onnx.numpy_helper import to_array
 
-    weights = network.state_dict()
-    for key, source in _stored_for(network, _stored(data)).items():
-        if not (decoder or key.startswith("encoder.")):
-            continue
-        if source is None:
-            raise TrainingError(
-                "The model to start from was built with another encoder or decoder: name the same ones in [recipe]."
-            )
-        weights[key] = torch.from_numpy(to_array(source).copy())
-    network.load_state_dict(weights)
+    found = _fitting(network, _stored(data), "" if decoder else "encoder.")
+    if found is None:
+        raise TrainingError(
+            "The model to start from was built with another encoder or decoder: name the same ones in [recipe]."
+        )
+    weights = {key: torch.from_numpy(to_array(tensor).copy()) for key, tensor in found.items()}
+    network.load_state_dict(network.state_dict() | weights)
 
 
 def _stored(data: bytes) -> dict[str, Any]:
@@ -110,18 +107,23 @@ def _stored(data: bytes) -> dict[str, Any]:
     return {tensor.name: tensor for tensor in onnx.load_from_string(data).graph.initializer}
 
 
-def _stored_for(network: nn.Module, stored: Mapping[str, Any]) -> dict[str, Any]:
-    """The stored tensor for each weight of a network; None where there is none of its name and shape."""
+def _fitting(network: nn.Module, stored: Mapping[str, Any], part: str = "") -> dict[str, Any] | None:
+    """The stored tensor for each weight of a part of a network; None where the file holds others, or more.
+
+    A smaller encoder's layers are all found in a larger one's file, so what is left over tells them apart.
+    """
     found = {}
     for key, value in network.state_dict().items():
-        if key.endswith("num_batches_tracked"):
+        if key.endswith("num_batches_tracked") or not key.startswith(part):
             continue
         # Where the padding was made explicit, the layer is the second of a pair.
         names = (key, ".".join([*key.split(".")[:-1], "1", key.split(".")[-1]]))
         tensor = next((stored[name] for name in names if name in stored), None)
-        fits = tensor is not None and tuple(tensor.dims) == tuple(value.shape)
-        found[key] = tensor if fits else None
-    return found
+        if tensor is None or tuple(tensor.dims) != tuple(value.shape):
+            return None
+        found[key] = tensor
+    held = {name for name in stored if name.startswith(part)}
+    return found if {tensor.name for tensor in found.values()} == held else None
 
 
 def fit_temperature(logits: Sequence[Tensor], masks: Sequence[Tensor], tables: Sequence[Tensor]) -> float:
