@@ -11,6 +11,7 @@ import hashlib
 import io
 import json
 import math
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -36,7 +37,6 @@ from .loss import partial_label_loss
 
 _LOOKED_AT: Final = 24  # tune photographs a source, at most, at each check
 _WARM_UP: Final = 0.05
-_GPU_READERS: Final = 8  # processes that prepare crops, which one cannot do fast enough for a GPU
 Progress = Callable[[int, int, dict[str, Any]], None]
 
 
@@ -88,6 +88,7 @@ def train(
             check_example(example, sources[example.source])
     looked_at = _few(pick(found, "tune"))
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    torch.backends.cudnn.benchmark = True  # crops are all of one size
     network = build_network(recipe, imagenet=start is None)
     if start is not None:
         load_onnx_weights(network, start, decoder=recipe.start_decoder)
@@ -118,13 +119,13 @@ def train(
         step = int(kept["step"])
         log = [line for line in _log(out) if line["step"] <= step]
     training_mode(network)
-    total, began = 0.0, time.perf_counter()
+    total, began = torch.zeros((), device=device), time.perf_counter()
     since = step
-    for picture, mask, allowed in _batches(crops, step, 1 if device.type == "cpu" else _GPU_READERS):
+    for picture, mask, allowed in _batches(crops, step, device):
         with torch.autocast(device.type, torch.bfloat16, enabled=recipe.precision == "bfloat16"):
-            logits = network(picture.to(device, memory_format=torch.channels_last))
+            logits = network(picture.to(device, memory_format=torch.channels_last, non_blocking=True))
         logits = in_size(logits.float(), (mask.shape[1], mask.shape[2]))
-        loss = partial_label_loss(logits, mask.to(device), allowed.to(device))
+        loss = partial_label_loss(logits, mask.to(device, non_blocking=True), allowed)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
@@ -132,15 +133,16 @@ def train(
         rates.step()
         step += 1
         _towards(average, network, recipe.averaging, step)
-        total += float(loss.detach())
-        if not math.isfinite(total):
-            raise TrainingError(
-                f"The loss of step {step} is no number any more: train again with a lower learning_rate."
-            )
+        total += loss.detach()
         if step % recipe.check_every == 0 or step == recipe.steps:
+            # Asked for only now: a GPU would wait for every batch otherwise.
+            if not math.isfinite(float(total)):
+                raise TrainingError(
+                    f"By step {step} the loss is no number any more: train again with a lower learning_rate."
+                )
             line: dict[str, Any] = {
                 "step": step,
-                "loss": round(total / (step - since), 4),
+                "loss": round(float(total) / (step - since), 4),
                 "seconds_a_step": round((time.perf_counter() - began) / (step - since), 3),
                 "learning_rate": rates.get_last_lr()[-1],
                 **_scores(network, average, looked_at, sources, made_for(recipe)),
@@ -148,7 +150,7 @@ def train(
             log.append(line)
             _keep(out, step, network, average, optimizer, rates, log)
             training_mode(network)
-            total, since, began = 0.0, step, time.perf_counter()
+            total, since, began = torch.zeros((), device=device), step, time.perf_counter()
             if progress is not None:
                 progress(step, recipe.steps, line)
     finished = build_network(recipe, imagenet=False).eval()
@@ -157,11 +159,12 @@ def train(
     return Trained(finished, tuple(log))
 
 
-def _batches(crops: Crops, step: int, readers: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-    batch = crops.recipe.batch
+def _batches(crops: Crops, step: int, device: torch.device) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    batch, on_gpu = crops.recipe.batch, device.type != "cpu"
     # Other processes prepare crops while this one computes; crops depend on their number alone.
+    readers = os.cpu_count() or 1 if on_gpu else 1
     loader = DataLoader(crops, batch_size=batch, sampler=range(step * batch, len(crops)), num_workers=readers,
-                        prefetch_factor=4, persistent_workers=False, collate_fn=_together)  # fmt: skip
+                        prefetch_factor=4, pin_memory=on_gpu, collate_fn=_together)  # fmt: skip
     for together in loader:
         if isinstance(together, TrainingError):
             raise together
@@ -177,12 +180,13 @@ def _together(crops: list[Any]) -> Any:
 def _towards(average: dict[str, Tensor], network: nn.Module, decay: float, step: int) -> None:
     """Exponential moving average, which follows quickly at the start of a run."""
     decay = min(decay, (1 + step) / (10 + step))
+    current = network.state_dict()
+    moving = [name for name, value in current.items() if value.is_floating_point()]
     with torch.no_grad():
-        for name, value in network.state_dict().items():
-            if value.is_floating_point():
-                average[name].lerp_(value, 1 - decay)
-            else:
-                average[name].copy_(value)
+        # All at once: tensor by tensor, a GPU would spend more on being asked than on the work.
+        torch._foreach_lerp_([average[name] for name in moving], [current[name] for name in moving], 1 - decay)
+        for name in current.keys() - set(moving):
+            average[name].copy_(current[name])
 
 
 def _few(tune: Sequence[Example]) -> list[Example]:
@@ -212,7 +216,8 @@ def _scores(
     for example in looked_at:
         source = sources[example.source]
         photo, mask = read_example(example, source)
-        answer = probabilities(network, photo.pixels, made).cpu().numpy()
+        with torch.backends.cudnn.flags(benchmark=False):  # photographs are of many sizes
+            answer = probabilities(network, photo.pixels, made).cpu().numpy()
         for name, (marked, true, both) in overlaps(answer, mask, source).items():
             sum_of = sums.setdefault(name, [0, 0])
             sum_of[0] += both

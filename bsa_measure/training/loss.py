@@ -18,13 +18,14 @@ def partial_label_loss(logits: Tensor, mask: Tensor, allowed: Tensor) -> Tensor:
     Args:
         logits: (n, classes, h, w).
         mask: (n, h, w) int64 values; -1 is ignored (outside the photograph).
-        allowed: (n, values, classes) bool or float; rows of False beyond the values a mask has.
+        allowed: (n, values, classes) bool or float; rows of False beyond the values a mask has. It may stay in the
+            processor's memory while the others are a GPU's.
 
     Returns:
         A scalar: the mean cross-entropy plus the mean of 1 - Dice.
     """
     probabilities = logits.softmax(1)
-    merged = torch.einsum("nvk,nkhw->nvhw", allowed.to(probabilities.dtype), probabilities)
+    merged = torch.einsum("nvk,nkhw->nvhw", allowed.to(probabilities), probabilities)
     inside = mask >= 0
     value = mask.clamp(min=0)
     chosen = merged.gather(1, value[:, None])[:, 0].clamp(min=_SMALLEST)
@@ -47,11 +48,17 @@ def _dice_loss(merged: Tensor, target: Tensor, allowed: Tensor) -> Tensor:
             names = tuple(k for k, may in enumerate(row) if may)
             if 0 < len(names) < classes - 1:
                 kinds.setdefault(names, []).append((crop, value))
-    losses = []
-    for places in kinds.values():
-        crops, values = (torch.tensor(column, device=merged.device) for column in zip(*places, strict=True))
-        q, t = merged[crops, values], target[crops, values]
-        # Without a pixel of it in the whole batch there is nothing to overlap with; the cross-entropy suffices.
-        if t.any():
-            losses.append(1 - (2 * (q * t).sum() + 1) / (q.sum() + t.sum() + 1))
-    return torch.stack(losses).mean() if losses else merged.sum() * 0.0
+    if not kinds:
+        return merged.sum() * 0.0
+    # (crops, values) each: what overlaps, is marked, is there; then summed over the places of each kind. No step asks
+    # a GPU for a number, which it would have to finish everything else for.
+    sums = torch.stack([(merged * target).sum((2, 3)), merged.sum((2, 3)), target.sum((2, 3))])
+    belongs = merged.new_zeros((len(kinds), *allowed.shape[:2]), device="cpu")
+    for kind, places in enumerate(kinds.values()):
+        for crop, value in places:
+            belongs[kind, crop, value] = 1
+    both, marked, there = torch.einsum("kcv,scv->sk", belongs.to(merged.device), sums)
+    losses = 1 - (2 * both + 1) / (marked + there + 1)
+    # Without a pixel of it in the whole batch there is nothing to overlap with; the cross-entropy suffices.
+    counted = (there > 0).to(losses.dtype)
+    return (losses * counted).sum() / counted.sum().clamp(min=1)
