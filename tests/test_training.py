@@ -22,7 +22,7 @@ from bsa_measure.study import open_study  # noqa: E402
 from bsa_measure.training.architecture import build_network, depthwise_in_float32, freeze  # noqa: E402
 from bsa_measure.training.command import train_model  # noqa: E402
 from bsa_measure.training.corrections import write_corrections  # noqa: E402
-from bsa_measure.training.crops import Crops  # noqa: E402
+from bsa_measure.training.crops import Crops, _developed  # noqa: E402
 from bsa_measure.training.data import examples, read_data_file  # noqa: E402
 from bsa_measure.training.export import architecture_of, fit_temperature, load_onnx_weights, to_onnx  # noqa: E402
 from bsa_measure.training.looks import probabilities  # noqa: E402
@@ -204,6 +204,20 @@ def test_a_source_may_be_learned_from_at_sizes_of_its_own(study: Path) -> None:
     # 32 x 21 pixels of a photograph in a crop of 64 x 64; of one with 512 x 341 the crop shows a part.
     assert seen("long_side = [32, 32]") < 0.25
     assert seen("long_side = [512, 512]") > 0.6
+
+
+def test_light_and_camera_change_a_crop_and_leave_a_lesion_redder_than_the_skin_around_it() -> None:
+    picture = np.full((64, 64, 3), (215, 175, 150), np.uint8)
+    picture[:, 32:] = (170, 60, 55)
+    seen = [_developed(picture, np.random.default_rng(number)).astype(float) for number in range(200)]
+    assert np.array_equal(seen[7], _developed(picture, np.random.default_rng(7)))
+    skin, lesion = (np.array([crop[:, half].mean((0, 1)) for crop in seen]) for half in (slice(30), slice(34, 64)))
+    redness = [part[:, 0] / part[:, 1:].mean(1) for part in (skin, lesion)]
+    assert np.mean(redness[1] > redness[0]) > 0.97
+    # From a dark room to a flash, and neither cut off at white or black as a rule.
+    low, high = np.quantile(skin.mean(1), (0.1, 0.9))
+    assert low < 140 < 200 < high
+    assert np.mean((skin.mean(1) > 250) | (lesion.mean(1) < 5)) < 0.1
 
 
 def test_in_bfloat16_depthwise_layers_that_learn_keep_float32() -> None:
