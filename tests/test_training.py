@@ -74,6 +74,14 @@ def test_a_wound_mask_asks_nothing_about_what_the_rest_is() -> None:
     assert float(partial_label_loss(wrong, mask, allowed)) > 5
 
 
+def test_crops_that_know_a_class_share_its_dice_however_else_their_masks_differ() -> None:
+    allowed = torch.zeros((2, 5, 5), dtype=torch.bool)
+    allowed[0], allowed[1, :2] = table([0], [1], [2], [3], [4])[0], table([0, 1, 3, 4], [2])[0]
+    # Both show detached skin, as value 2 and as value 1, each given 0.2: 1 - (2 * 0.4 + 1) / (0.4 + 2 + 1).
+    loss = partial_label_loss(torch.zeros(2, 5, 1, 1), torch.tensor([[[2]], [[1]]]), allowed)
+    assert float(loss) == pytest.approx(math.log(5) + 1 - 1.8 / 3.4, abs=1e-6)
+
+
 def test_pixels_outside_the_photograph_count_nothing() -> None:
     torch.manual_seed(0)
     logits, allowed = torch.randn(1, 5, 4, 8), table([0, 1, 3, 4], [2])
@@ -352,6 +360,13 @@ def test_what_cannot_be_learned_from_is_said_in_a_sentence(study: Path) -> None:
 
 
 @pytest.mark.filterwarnings("default")
+def test_a_loss_that_is_no_number_ends_the_run_and_nothing_of_it_is_kept(study: Path) -> None:
+    (study / "data.toml").write_text(SMALL.replace("[recipe]", "[recipe]\nlearning_rate = 1e30"), encoding="utf-8")
+    with pytest.raises(TrainingError, match=r"By step \d the loss is no number any more: train again with a lower"):
+        train_model(study / "data.toml", study / "run")
+    assert not (study / "run" / "checkpoint.pt").exists()
+
+
 def test_a_run_killed_between_its_files_goes_on(study: Path) -> None:
     with pytest.raises(Interrupted):
         train_model(study / "data.toml", study / "run", threads=1, progress=interrupt)
