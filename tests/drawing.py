@@ -15,12 +15,14 @@ ROWS = 200
 """Masks are described in so many rows, whatever their size."""
 
 
-def skin_photo(seed: int = 0, side: int = SIDE) -> np.ndarray:
-    """A limb-like patch of light skin on a blue sheet, with the grain of a camera; uint8 RGB."""
+def skin_photo(seed: int = 0, side: int = SIDE, shade: float = 0.5) -> np.ndarray:
+    """Light skin of a limb, darker by ``shade`` at its sides, on a blue sheet, with a camera's grain; uint8 RGB."""
     random = np.random.default_rng(seed)
     pixels = np.empty((side, side, 3), np.float32)
     pixels[:] = (70, 105, 150)
-    pixels[:, side // 4 : side * 3 // 4] = (214, 170, 146)
+    across = np.linspace(-1, 1, side * 3 // 4 - side // 4)
+    light = 1 - shade * (1 - np.sqrt(1 - across**2))
+    pixels[:, side // 4 : side * 3 // 4] = light[:, None] * (214, 170, 146)
     texture = cv2.resize(random.normal(0, 5, (side // 4, side // 4, 1)).astype(np.float32), (side, side))
     return np.clip(pixels + texture[..., None] + random.normal(0, 3, pixels.shape), 0, 255).astype(np.uint8)
 

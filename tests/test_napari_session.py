@@ -40,7 +40,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         uninvolved="P1,D0,*\nP1,D5,*\nP1,D7,*",
     )
     for seed, (visit, view) in enumerate((v, w) for v in VISITS for w in VIEWS):
-        save_photo(folder / "photos" / "P1" / visit / f"{view}.jpg", skin_photo(seed))
+        save_photo(folder / "photos" / "P1" / visit / f"{view}.jpg", skin_photo(seed, shade=0))
     measure(folder)
     return folder
 
