@@ -216,7 +216,7 @@ def _scores(
     for example in looked_at:
         source = sources[example.source]
         photo, mask = read_example(example, source)
-        with torch.backends.cudnn.flags(benchmark=False):  # photographs are of many sizes
+        with torch.backends.cudnn.flags(enabled=True, benchmark=False):  # photographs are of many sizes
             answer = probabilities(network, photo.pixels, made).cpu().numpy()
         for name, (marked, true, both) in overlaps(answer, mask, source).items():
             sum_of = sums.setdefault(name, [0, 0])
