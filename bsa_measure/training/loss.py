@@ -41,23 +41,20 @@ def _dice_loss(merged: Tensor, target: Tensor, allowed: Tensor) -> Tensor:
     Pooled over the batch, so that a crop without a lesion does not ask for Dice of an empty set alone. A value
     that may be almost anything (all classes but one) adds nothing to its counterpart and is left out.
     """
-    kinds: dict[tuple[int, ...], list[tuple[int, int]]] = {}
+    # For each set of classes (crops, values): where it is what a value of a crop stands for.
+    kinds: dict[tuple[int, ...], Tensor] = {}
     classes = allowed.shape[2]
     for crop, rows in enumerate(allowed.tolist()):
         for value, row in enumerate(rows):
             names = tuple(k for k, may in enumerate(row) if may)
             if 0 < len(names) < classes - 1:
-                kinds.setdefault(names, []).append((crop, value))
+                kinds.setdefault(names, torch.zeros(allowed.shape[:2]))[crop, value] = 1
     if not kinds:
         return merged.sum() * 0.0
-    # (crops, values) each: what overlaps, is marked, is there; then summed over the places of each kind. No step asks
-    # a GPU for a number, which it would have to finish everything else for.
+    # (crops, values) each: what overlaps, is marked, is there. No step asks a GPU for a number, which it would have to
+    # finish everything else for.
     sums = torch.stack([(merged * target).sum((2, 3)), merged.sum((2, 3)), target.sum((2, 3))])
-    belongs = merged.new_zeros((len(kinds), *allowed.shape[:2]), device="cpu")
-    for kind, places in enumerate(kinds.values()):
-        for crop, value in places:
-            belongs[kind, crop, value] = 1
-    both, marked, there = torch.einsum("kcv,scv->sk", belongs.to(merged.device), sums)
+    both, marked, there = torch.einsum("kcv,scv->sk", torch.stack([*kinds.values()]).to(merged), sums)
     losses = 1 - (2 * both + 1) / (marked + there + 1)
     # Without a pixel of it in the whole batch there is nothing to overlap with; the cross-entropy suffices.
     counted = (there > 0).to(losses.dtype)
