@@ -18,15 +18,25 @@ from typing import Final, TypeVar
 import cv2
 import numpy as np
 import numpy.typing as npt
+from pi_heif import HeifImageFile, register_heif_opener
 from PIL import Image, ImageCms, ImageOps, JpegImagePlugin, PngImagePlugin, TiffImagePlugin
 
 from .errors import PhotoError
 from .files import printable
 
-SUFFIXES: Final = (".jpg", ".jpeg", ".png", ".tif", ".tiff")
+_FORMAT_OF_SUFFIX: Final = {
+    ".jpg": "JPEG",
+    ".jpeg": "JPEG",
+    ".png": "PNG",
+    ".tif": "TIFF",
+    ".tiff": "TIFF",
+    ".heic": "HEIF",
+    ".heif": "HEIF",
+}
+SUFFIXES: Final = tuple(_FORMAT_OF_SUFFIX)
 """File name endings that are read, in lower case."""
 
-LATER_SUFFIXES: Final = (".heic", ".heif", ".dcm")
+LATER_SUFFIXES: Final = (".dcm",)
 """Formats of the study folder that are not read yet, so that a nurse gets a sentence about them."""
 
 MAXIMUM_PIXELS: Final = 175_000_000
@@ -35,16 +45,22 @@ MAXIMUM_PIXELS: Final = 175_000_000
 MINIMUM_SIDE: Final = 64
 """A photograph with a side shorter than this, in pixels, shows nothing that could be measured."""
 
+# Of a phone's file only the photograph is decoded, not its thumbnails, depth map and other companions.
+register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)
 # Naming the plugins loads them, and only them: no other decoder ever sees a file.
 _FORMATS: Final = tuple(
     plugin.format
-    for plugin in (JpegImagePlugin.JpegImageFile, PngImagePlugin.PngImageFile, TiffImagePlugin.TiffImageFile)
+    for plugin in (
+        JpegImagePlugin.JpegImageFile,
+        PngImagePlugin.PngImageFile,
+        TiffImagePlugin.TiffImageFile,
+        HeifImageFile,
+    )
 )
 _MAXIMUM_BYTES: Final = 1_000_000_000
 _ORIENTATION_TAG: Final = 0x0112
 _CAPTURE_TIME_TAGS: Final = (0x9003, 0x9004)  # DateTimeOriginal, DateTimeDigitized
 _EXIF_IFD: Final = 0x8769
-_FORMAT_OF_SUFFIX: Final = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".tif": "TIFF", ".tiff": "TIFF"}
 
 PixelArray = npt.NDArray[np.uint8]
 Pixel = TypeVar("Pixel", np.uint8, np.float32)
@@ -105,7 +121,7 @@ def file_sha256(path: Path) -> str:
 
 
 def read_photo(path: Path, *, long_side: int) -> Photo:
-    """Read a JPEG, PNG or TIFF photograph of any bit depth and colour model.
+    """Read a JPEG, PNG, TIFF or HEIC photograph of any bit depth and colour model.
 
     A JPEG is decoded at a reduced scale close to the working size, because a fraction of a body surface does
     not need 24 megapixels. Transparent pixels are shown on white.
@@ -131,9 +147,7 @@ def read_photo(path: Path, *, long_side: int) -> Photo:
                     f"{printable(path.name)} needs more memory than this computer has: use a smaller photo."
                 ) from error
             except Exception as error:
-                raise PhotoError(
-                    f"{printable(path.name)} is damaged or incomplete: copy it from the camera again."
-                ) from error
+                raise _damaged(path) from error
     size = working_size(width, height, long_side)
     if (pixels.shape[1], pixels.shape[0]) != size:
         shrinks = size[0] * size[1] < pixels.shape[0] * pixels.shape[1]
@@ -172,19 +186,21 @@ def _open(path: Path, data: bytes) -> Image.Image:
     """The image, not yet decoded, after everything that its head tells has been checked."""
     if not data:
         raise PhotoError(f"{printable(path.name)} is empty (0 bytes): copy it from the camera again.")
+    expected = _FORMAT_OF_SUFFIX.get(path.suffix.lower())
     try:
         image = Image.open(io.BytesIO(data), formats=_FORMATS)
     except Image.DecompressionBombError as error:
         raise _too_large(path) from error
     except Exception as error:  # Pillow reports damage as OSError, SyntaxError, ValueError, struct.error, ...
+        if expected == "HEIF" and data[4:8] == b"ftyp":  # its head names the places of all that follows
+            raise _damaged(path) from error
         raise PhotoError(
-            f"{printable(path.name)} is not a JPEG, PNG or TIFF photograph: export it again as JPEG."
+            f"{printable(path.name)} is not a JPEG, PNG, TIFF or HEIC photograph: export it again as JPEG."
         ) from error
     kind = _kind(image)
-    expected = _FORMAT_OF_SUFFIX.get(path.suffix.lower())
     if expected is not None and kind != expected:
         raise PhotoError(
-            f"{printable(path.name)} is a {kind} file under another name: rename it to end in .{kind.lower()}."
+            f"{printable(path.name)} is a {kind} file under another name: rename it to end in {_suffix(kind)}."
         )
     if image.width * image.height > MAXIMUM_PIXELS:
         raise _too_large(path)
@@ -195,13 +211,21 @@ def _open(path: Path, data: bytes) -> Image.Image:
     return image
 
 
+def _damaged(path: Path) -> PhotoError:
+    return PhotoError(f"{printable(path.name)} is damaged or incomplete: copy it from the camera again.")
+
+
+def _suffix(kind: str) -> str:
+    return ".heic" if kind == "HEIF" else f".{kind.lower()}"
+
+
 def _kind(image: Image.Image) -> str:
     # A phone's "multi picture" file is a JPEG with a second picture behind it.
     return "JPEG" if image.format == "MPO" else str(image.format)
 
 
 def _upright_size(image: Image.Image) -> tuple[int, int]:
-    # Pillow turns a TIFF by itself, and gives its upright size from the start.
+    # Pillow turns a TIFF by itself, and gives its upright size from the start; a HEIC photograph comes upright.
     turned = _kind(image) != "TIFF" and _orientation(image) in (5, 6, 7, 8)
     return (image.height, image.width) if turned else (image.width, image.height)
 

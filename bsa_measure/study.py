@@ -270,7 +270,9 @@ def _read_photos(
                     continue
                 if suffix not in SUFFIXES + LATER_SUFFIXES:
                     place = _place(Path(entry.path), folder)
-                    problems.append(f"{place} is not a JPEG, PNG or TIFF file: export it again as JPEG, or move it.")
+                    problems.append(
+                        f"{place} is not a JPEG, PNG, TIFF or HEIC file: export it again as JPEG, or move it."
+                    )
                     unplaced.add((composed(patient.name), parse_visit(visit.name)))
                     continue
                 photo = _photo_file(Path(entry.path), folder, protocol, chart, overlays)

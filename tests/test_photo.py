@@ -152,6 +152,35 @@ def test_hash_and_capture_time_are_kept_and_nothing_else(tmp_path: Path) -> None
     assert "Jekyll" not in repr(photo)
 
 
+HEIC = Path(__file__).parent / "heic"  # written by scripts/make_heic_photos.py
+
+
+@pytest.mark.parametrize(
+    "name", ["orientation-1", "orientation-5", "orientation-6", "ten-bit", "second-is-primary", "details"]
+)
+def test_an_iphone_photo_comes_out_upright_in_eight_bits(name: str) -> None:
+    path = HEIC / f"{name}.heic"
+    photo = read_photo(path, long_side=2048)
+    assert (photo.width, photo.height) == (120, 80)
+    assert photo_size(path) == (photo.sha256, 120, 80)
+    assert photo.pixels.shape == (80, 120, 3)
+    assert photo.pixels.dtype == np.uint8
+    assert photo.pixels[20, 30].max() < 30
+    assert min(photo.pixels[20, 90].min(), photo.pixels[60, 30].min(), photo.pixels[60, 90].min()) > 225
+    small = read_photo(path, long_side=60)
+    assert small.pixels.shape == (40, 60, 3)
+    assert small.pixels[10, 15].max() < 30
+
+
+def test_of_an_iphone_photo_the_capture_time_is_kept_and_nothing_else() -> None:
+    path = HEIC / "details.heic"
+    assert b"Jekyll" in path.read_bytes()
+    photo = read_photo(path, long_side=2048)
+    assert photo.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert photo.taken == datetime(2026, 3, 1, 14, 5, 9)
+    assert "Jekyll" not in repr(photo)
+
+
 def big_png(width: int, height: int) -> bytes:
     """The head of a PNG that claims to be huge."""
     head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
@@ -183,12 +212,17 @@ def one_pixel() -> bytes:
         ("a.jpg", jpeg()[:2000], "damaged or incomplete"),
         ("a.jpg", jpeg()[:40], "not a JPEG|damaged"),
         ("a.png", jpeg(), "JPEG file under another name: rename it"),
-        ("a.jpg", b"GIF89a" + b"\0" * 100, "not a JPEG, PNG or TIFF"),
+        ("a.jpg", b"GIF89a" + b"\0" * 100, "not a JPEG, PNG, TIFF or HEIC"),
         ("a.jpg", one_pixel(), "only 1 × 1 pixels"),
         ("a.png", big_png(30_000, 30_000), "million pixels"),
         ("a.png", big_png(14_000, 13_000), "million pixels"),
         ("a.png", big_png(4_000, 3_000), "damaged or incomplete"),
         ("a\nb.jpg", b"", "0 bytes"),
+        ("a.jpg", (HEIC / "ten-bit.heic").read_bytes(), "HEIF file under another name: rename it to end in .heic"),
+        ("a.heic", jpeg(), "JPEG file under another name: rename it to end in .jpeg"),
+        ("a.heic", (HEIC / "ten-bit.heic").read_bytes()[:300], "damaged or incomplete"),
+        ("a.heic", (HEIC / "ten-bit.heic").read_bytes()[:-20], "damaged or incomplete"),
+        ("a.HEIC", b"Dear colleague, " * 50, "not a JPEG, PNG, TIFF or HEIC"),
     ],
 )
 def test_a_bad_photo_gets_one_sentence(tmp_path: Path, name: str, data: bytes, says: str) -> None:
