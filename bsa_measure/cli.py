@@ -443,6 +443,9 @@ def train(
         typer.Option(metavar="DIR", help="Folder of the site's own models, to start from one.", show_default=False),
     ] = None,
     threads: Annotated[int | None, typer.Option(metavar="N", min=1, help="Cores to use.", show_default="all")] = None,
+    end_here: Annotated[
+        bool, typer.Option("--end-here", help="Make the model from the last checkpoint of a run that was stopped.")
+    ] = False,
 ) -> None:
     """Train the network that DATA.toml describes; it can be stopped at any time and goes on where it stopped.
 
@@ -460,6 +463,7 @@ def train(
         sources=sources,
         models=models,
         threads=threads,
+        end_here=end_here,
         progress=lambda step, steps, line: typer.echo(f"step {step} of {steps}, loss {line['loss']}"),
     )
     typer.echo(

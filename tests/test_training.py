@@ -22,7 +22,7 @@ from bsa_measure.study import open_study  # noqa: E402
 from bsa_measure.training.architecture import build_network, depthwise_in_float32, freeze  # noqa: E402
 from bsa_measure.training.command import train_model  # noqa: E402
 from bsa_measure.training.corrections import write_corrections  # noqa: E402
-from bsa_measure.training.crops import Crops, _developed  # noqa: E402
+from bsa_measure.training.crops import Crops, develop  # noqa: E402
 from bsa_measure.training.data import examples, read_data_file  # noqa: E402
 from bsa_measure.training.export import architecture_of, fit_temperature, load_onnx_weights, to_onnx  # noqa: E402
 from bsa_measure.training.looks import probabilities  # noqa: E402
@@ -217,8 +217,8 @@ def test_a_source_may_be_learned_from_at_sizes_of_its_own(study: Path) -> None:
 def test_light_and_camera_change_a_crop_and_leave_a_lesion_redder_than_the_skin_around_it() -> None:
     picture = np.full((64, 64, 3), (215, 175, 150), np.uint8)
     picture[:, 32:] = (170, 60, 55)
-    seen = [_developed(picture, np.random.default_rng(number)).astype(float) for number in range(200)]
-    assert np.array_equal(seen[7], _developed(picture, np.random.default_rng(7)))
+    seen = [develop(picture, np.random.default_rng(number)).astype(float) for number in range(200)]
+    assert np.array_equal(seen[7], develop(picture, np.random.default_rng(7)))
     skin, lesion = (np.array([crop[:, half].mean((0, 1)) for crop in seen]) for half in (slice(30), slice(34, 64)))
     redness = [part[:, 0] / part[:, 1:].mean(1) for part in (skin, lesion)]
     assert np.mean(redness[1] > redness[0]) > 0.97
@@ -275,6 +275,23 @@ def test_an_interrupted_run_goes_on_and_becomes_a_model(study: Path, precision: 
     # The interrupted run and one in a single go end with the same weights.
     whole = train_model(study / "data.toml", study / "whole", threads=1)
     assert whole.sha256 == finished.sha256
+
+
+@pytest.mark.filterwarnings("default")
+def test_a_run_that_was_stopped_becomes_a_model_as_it_stands(study: Path) -> None:
+    with pytest.raises(TrainingError, match="no checkpoint to end at: the first is made at step 2"):
+        train_model(study / "data.toml", study / "run", threads=1, end_here=True)
+    with pytest.raises(Interrupted):
+        train_model(study / "data.toml", study / "run", threads=1, progress=interrupt)
+    finished = train_model(study / "data.toml", study / "run", threads=1, end_here=True)
+    recipe = finished.folder / "recipe.toml"
+    assert "ended at step 2" in recipe.read_text(encoding="utf-8")
+    assert read_data_file(recipe).recipe.steps == 4
+    network = build_network(read_data_file(recipe).recipe, imagenet=False).eval()
+    network.load_state_dict(torch.load(study / "run" / "checkpoint.pt", weights_only=True)["average"])
+    model = load_model("small", study / "run" / "models")
+    assert isinstance(model, NetworkModel)
+    assert model.data == to_onnx(network, model.started[1].metadata())
 
 
 @pytest.mark.filterwarnings("default")

@@ -25,6 +25,7 @@ def train_model(
     sources: Path | None = None,
     models: Path | None = None,
     threads: int | None = None,
+    end_here: bool = False,
     progress: Progress | None = None,
 ) -> Finished:
     """Train the network that a data file describes, or go on with an interrupted run.
@@ -35,6 +36,7 @@ def train_model(
         sources: where the file's relative folders start; by default its own folder.
         models: folder of the site's own models, where the recipe's ``start`` is looked for, too.
         threads: cores to use; by default all.
+        end_here: see :func:`.loop.train`; the model's recipe says at which step its run was ended.
         progress: see :func:`.loop.train`.
 
     Raises:
@@ -61,7 +63,9 @@ def train_model(
                 "`start_sha256` out of [recipe]."
             )
         data = _continuing(data, start)
-    trained = train(data, base, out, start=start.data if start else None, threads=threads, progress=progress)
+    trained = train(
+        data, base, out, start=start.data if start else None, threads=threads, end_here=end_here, progress=progress
+    )
     return finish(trained.network, data, base, out / "models", start=start, log=trained.log)
 
 

@@ -72,7 +72,7 @@ class Crops(Dataset[tuple[Tensor, Tensor, Tensor] | TrainingError]):  # type: ig
             and rng.random() < self.recipe.dressings
         ):
             _lay_dressing(crop, cut, rng)
-        developed = _developed(crop, rng).transpose(2, 0, 1)
+        developed = develop(crop, rng).transpose(2, 0, 1)
         picture = (torch.from_numpy(np.ascontiguousarray(developed)).float() / 255 - MEAN) / STD
         table = torch.zeros((self.values, source.table.shape[1]), dtype=torch.bool)
         table[: len(source.values)] = torch.from_numpy(source.table)
@@ -178,7 +178,7 @@ _HUE: Final = np.array([[0, -1, 1], [1, 0, -1], [-1, 1, 0]]) / math.sqrt(3)
 _GREY: Final = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
 
 
-def _developed(picture: Pixels, rng: np.random.Generator) -> Pixels:
+def develop(picture: Pixels, rng: np.random.Generator) -> Pixels:
     """(h, w, 3) uint8: other light, skin tone, white balance, sharpness, noise and compression.
 
     In tables and one matrix a pixel, a quarter of the time of the same steps one by one: what prepares crops must

@@ -71,7 +71,7 @@ def finish(
     sha256 = hashlib.sha256(weights).hexdigest()
     check_name(folder, name, sha256)
     write_bytes(folder / name / "weights.onnx", weights)
-    write_text(folder / name / "recipe.toml", recipe_text(data))
+    write_text(folder / name / "recipe.toml", recipe_text(data, log))
     write_text(folder / name / "training.jsonl", "".join(json.dumps(line) + "\n" for line in log))
     # Last: what the registry names is there.
     register(folder, name, sha256, licence_of(data, start.licence if start else ""))
@@ -121,12 +121,15 @@ def register(folder: Path, name: str, sha256: str, licence: str) -> None:
     write_text(folder / "registry.toml", f"{text.rstrip()}\n\n[{name}]\n{lines}")
 
 
-def recipe_text(data: DataFile) -> str:
-    """The data file, complete with every default, as TOML."""
+def recipe_text(data: DataFile, log: Sequence[dict[str, Any]] = ()) -> str:
+    """The data file, complete with every default, as TOML; where the run was ended early, that is said."""
     content = data.model_dump(mode="json", exclude_none=True)
     parts = [_table("[recipe]", content["recipe"])]
     parts += [_table("[[source]]", source) for source in content["source"]]
-    return "# Reproduces the model:  bsa-measure train recipe.toml --sources FOLDER --out DIR\n\n" + "\n".join(parts)
+    head = "# Reproduces the model:  bsa-measure train recipe.toml --sources FOLDER --out DIR\n"
+    if log and log[-1]["step"] < data.recipe.steps:
+        head += f"# The run was ended at step {log[-1]['step']}: run to its end, the recipe gives other weights.\n"
+    return f"{head}\n" + "\n".join(parts)
 
 
 def _table(head: str, content: dict[str, Any]) -> str:

@@ -60,6 +60,7 @@ def train(
     *,
     start: bytes | None = None,
     threads: int | None = None,
+    end_here: bool = False,
     progress: Progress | None = None,
 ) -> Trained:
     """Train a network, or go on with a run that was interrupted.
@@ -70,10 +71,12 @@ def train(
         out: the run's folder.
         start: the ONNX file of a model whose weights are continued; by default ImageNet's encoder.
         threads: cores to use; by default all.
+        end_here: take the averaged weights of the last checkpoint as they are instead of going on.
         progress: called with (step, steps, the last line of the log).
 
     Raises:
-        TrainingError: the folder holds another run, a source cannot be used, or the model to start from does not fit.
+        TrainingError: the folder holds another run, a source cannot be used, the model to start from does not fit, or
+            there is no checkpoint to end at.
     """
     recipe = data.recipe
     torch.manual_seed(recipe.seed)
@@ -118,10 +121,14 @@ def train(
         rates.load_state_dict(kept["rates"])
         step = int(kept["step"])
         log = [line for line in _log(out) if line["step"] <= step]
+    elif end_here:
+        raise TrainingError(
+            f"{quoted(out)} has no checkpoint to end at: the first is made at step {recipe.check_every}."
+        )
     training_mode(network)
     total, began = torch.zeros((), device=device), time.perf_counter()
     since = step
-    for picture, mask, allowed in _batches(crops, step, device):
+    for picture, mask, allowed in () if end_here else _batches(crops, step, device):
         with torch.autocast(device.type, torch.bfloat16, enabled=recipe.precision == "bfloat16"):
             logits = network(picture.to(device, memory_format=torch.channels_last, non_blocking=True))
         logits = in_size(logits.float(), (mask.shape[1], mask.shape[2]))

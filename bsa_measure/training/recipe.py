@@ -49,7 +49,7 @@ class Recipe(BaseModel):
         weight_decay: of AdamW.
         averaging: decay of the running average of the weights.
         precision: of the network's arithmetic while it learns; ``bfloat16`` is faster on processors that have it.
-            Weights, their averages, depthwise layers and the loss are float32 either way.
+            Weights, their averages and the loss are float32 either way, and so are depthwise layers on a processor.
         check_every: steps between checkpoints and looks at the ``tune`` photographs.
     """
 
