@@ -17,7 +17,7 @@ from .errors import BsaMeasureError, MaskError, StudyError
 from .files import printable
 from .final_readings import FINAL
 from .mask_png import decode_mask
-from .photo import LATER_SUFFIXES, SUFFIXES, photo_size, working_size
+from .photo import SUFFIXES, photo_size, working_size
 from .photo_job import resize_mask
 from .readings import Kind, NewReading, Reading, Readings, check_classes, refuse_locked, store_mask
 from .study import PhotoFile, Study, composed, parse_visit
@@ -78,7 +78,7 @@ def import_masks(
     new: list[NewReading] = []
     problems: list[str] = []
     unchanged = 0
-    found = sorted(path for path in masks.rglob("*") if path.suffix.lower() in SUFFIXES + LATER_SUFFIXES)
+    found = sorted(path for path in masks.rglob("*") if path.suffix.lower() in SUFFIXES)
     if not found:
         raise StudyError(f"{printable(masks.name)} holds no mask: give the folder that holds PATIENT/VISIT/VIEW.png.")
     for path in found:

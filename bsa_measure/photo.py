@@ -13,7 +13,7 @@ import warnings
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final, TypeVar, cast
 
 import cv2
 import numpy as np
@@ -21,6 +21,7 @@ import numpy.typing as npt
 from pi_heif import HeifImageFile, register_heif_opener
 from PIL import Image, ImageCms, ImageOps, JpegImagePlugin, PngImagePlugin, TiffImagePlugin
 
+from .dicom_photo import TAKEN, dicom_head, dicom_picture, is_dicom
 from .errors import PhotoError
 from .files import printable
 
@@ -32,12 +33,10 @@ _FORMAT_OF_SUFFIX: Final = {
     ".tiff": "TIFF",
     ".heic": "HEIF",
     ".heif": "HEIF",
+    ".dcm": "DICOM",
 }
 SUFFIXES: Final = tuple(_FORMAT_OF_SUFFIX)
 """File name endings that are read, in lower case."""
-
-LATER_SUFFIXES: Final = (".dcm",)
-"""Formats of the study folder that are not read yet, so that a nurse gets a sentence about them."""
 
 MAXIMUM_PIXELS: Final = 175_000_000
 """A photograph with more pixels than this is refused before it is decoded."""
@@ -121,7 +120,7 @@ def file_sha256(path: Path) -> str:
 
 
 def read_photo(path: Path, *, long_side: int) -> Photo:
-    """Read a JPEG, PNG, TIFF or HEIC photograph of any bit depth and colour model.
+    """Read a JPEG, PNG, TIFF, HEIC or DICOM photograph of any bit depth and colour model.
 
     A JPEG is decoded at a reduced scale close to the working size, because a fraction of a body surface does
     not need 24 megapixels. Transparent pixels are shown on white.
@@ -188,16 +187,19 @@ def _open(path: Path, data: bytes) -> Image.Image:
         raise PhotoError(f"{printable(path.name)} is empty (0 bytes): copy it from the camera again.")
     expected = _FORMAT_OF_SUFFIX.get(path.suffix.lower())
     try:
-        image = Image.open(io.BytesIO(data), formats=_FORMATS)
+        image = _open_dicom(path, data) if is_dicom(data) else Image.open(io.BytesIO(data), formats=_FORMATS)
     except Image.DecompressionBombError as error:
         raise _too_large(path) from error
+    except PhotoError:
+        raise
     except Exception as error:  # Pillow reports damage as OSError, SyntaxError, ValueError, struct.error, ...
-        if expected == "HEIF" and data[4:8] == b"ftyp":  # its head names the places of all that follows
+        # The head of these names the places of all that follows.
+        if is_dicom(data) or (expected == "HEIF" and data[4:8] == b"ftyp"):
             raise _damaged(path) from error
         raise PhotoError(
-            f"{printable(path.name)} is not a JPEG, PNG, TIFF or HEIC photograph: export it again as JPEG."
+            f"{printable(path.name)} is not a JPEG, PNG, TIFF, HEIC or DICOM photograph: export it again as JPEG."
         ) from error
-    kind = _kind(image)
+    kind = "DICOM" if is_dicom(data) else _kind(image)
     if expected is not None and kind != expected:
         raise PhotoError(
             f"{printable(path.name)} is a {kind} file under another name: rename it to end in {_suffix(kind)}."
@@ -211,12 +213,19 @@ def _open(path: Path, data: bytes) -> Image.Image:
     return image
 
 
+def _open_dicom(path: Path, data: bytes) -> Image.Image:
+    head = dicom_head(path, data)
+    if head.Rows * head.Columns > MAXIMUM_PIXELS:
+        raise _too_large(path)
+    return dicom_picture(head)
+
+
 def _damaged(path: Path) -> PhotoError:
     return PhotoError(f"{printable(path.name)} is damaged or incomplete: copy it from the camera again.")
 
 
 def _suffix(kind: str) -> str:
-    return ".heic" if kind == "HEIF" else f".{kind.lower()}"
+    return {"HEIF": ".heic", "DICOM": ".dcm"}.get(kind, f".{kind.lower()}")
 
 
 def _kind(image: Image.Image) -> str:
@@ -292,6 +301,8 @@ def _orientation(image: Image.Image) -> int:
 
 
 def _capture_time(image: Image.Image) -> datetime | None:
+    if TAKEN in image.info:
+        return cast("datetime | None", image.info[TAKEN])
     try:
         details = image.getexif().get_ifd(_EXIF_IFD)
     except Exception:  # likewise

@@ -22,7 +22,7 @@ from pathlib import Path
 from .chart import Chart
 from .errors import ReadingError, StudyError
 from .files import cell_number, printable, read_table, write_text
-from .photo import LATER_SUFFIXES, SUFFIXES
+from .photo import SUFFIXES
 from .protocol import Protocol, View, load_protocol, protocol_text, suggestion
 from .readings import recorded_acts
 from .results import Patient, PhotoResult, TrueVisit, visit_label
@@ -268,10 +268,10 @@ def _read_photos(
                     problems.append(_out_of_place(entry, folder))
                     unplaced.add((composed(patient.name), parse_visit(visit.name)))
                     continue
-                if suffix not in SUFFIXES + LATER_SUFFIXES:
+                if suffix not in SUFFIXES:
                     place = _place(Path(entry.path), folder)
                     problems.append(
-                        f"{place} is not a JPEG, PNG, TIFF or HEIC file: export it again as JPEG, or move it."
+                        f"{place} is not a JPEG, PNG, TIFF, HEIC or DICOM file: export it again as JPEG, or move it."
                     )
                     unplaced.add((composed(patient.name), parse_visit(visit.name)))
                     continue
@@ -362,8 +362,6 @@ def _photo_problem(
     if not protocol.visits.first_day <= photo.day <= protocol.visits.last_day:
         first, last = visit_label(protocol.visits.first_day), visit_label(protocol.visits.last_day)
         return f"{visit_folder} is outside the protocol's {first} to {last}: correct the folder's name."
-    if photo.path.suffix.lower() in LATER_SUFFIXES:
-        return f"{name} is in a format that is not read yet: export it as JPEG."
     if photo.shows is None:
         near = suggestion(photo.view, [*protocol.views, *chart.surfaces])
         return f"{name} is not named after a view{near}: rename it to one of the views that 'bsa-measure check' lists."

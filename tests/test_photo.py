@@ -3,12 +3,14 @@ from __future__ import annotations
 import hashlib
 import io
 import struct
+import sys
 import zlib
 from datetime import datetime
 from pathlib import Path
 
 import cv2
 import numpy as np
+import pydicom
 import pytest
 from drawing import save_photo, skin_photo
 from hypothesis import given
@@ -181,6 +183,96 @@ def test_of_an_iphone_photo_the_capture_time_is_kept_and_nothing_else() -> None:
     assert "Jekyll" not in repr(photo)
 
 
+def dicom(picture: Image.Image, *, jpeg: bool = False, **changed: object) -> bytes:
+    """A VL Photographic Image, uncompressed or with a JPEG in it; ``changed`` sets what its head says."""
+    head = pydicom.Dataset()
+    head.file_meta = pydicom.dataset.FileMetaDataset()
+    head.file_meta.TransferSyntaxUID = pydicom.uid.JPEGBaseline8Bit if jpeg else pydicom.uid.ExplicitVRLittleEndian
+    head.SOPClassUID = head.file_meta.MediaStorageSOPClassUID = pydicom.uid.VLPhotographicImageStorage
+    head.SOPInstanceUID = head.file_meta.MediaStorageSOPInstanceUID = "1.2.3"
+    head.PatientName = "Jekyll^Henry"
+    head.ContentDate, head.ContentTime = "20260301", "140509.250"
+    head.Columns, head.Rows = picture.size
+    head.SamplesPerPixel, head.PlanarConfiguration = 3, 0
+    head.PhotometricInterpretation = "YBR_FULL_422" if jpeg else "RGB"
+    head.BitsAllocated, head.BitsStored, head.HighBit, head.PixelRepresentation = 8, 8, 7, 0
+    for name, value in changed.items():
+        setattr(head, name, value)
+    if jpeg:
+        exif = Image.Exif()
+        exif[0x0112] = 6  # which no viewer of DICOM files heeds
+        stream = io.BytesIO()
+        picture.save(stream, "JPEG", quality=95, exif=exif)
+        head.PixelData = pydicom.encaps.encapsulate([stream.getvalue()])
+        head["PixelData"].VR = "OB"
+    elif head.PlanarConfiguration:
+        head.PixelData = np.ascontiguousarray(np.asarray(picture).transpose(2, 0, 1)).tobytes()
+    else:
+        head.PixelData = np.asarray(picture).tobytes()
+    file = io.BytesIO()
+    pydicom.dcmwrite(file, head, enforce_file_format=True)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("how", [{}, {"PlanarConfiguration": 1}, {"jpeg": True}])
+def test_a_photo_from_a_picture_archive_is_read_without_its_name(tmp_path: Path, how: dict[str, object]) -> None:
+    path = tmp_path / "photo.dcm"
+    path.write_bytes(dicom(arrow(), **how))
+    assert b"Jekyll" in path.read_bytes()
+    photo = read_photo(path, long_side=2048)
+    assert photo_size(path) == (photo.sha256, 120, 80)
+    assert photo.pixels.shape == (80, 120, 3)
+    assert photo.pixels[20, 30].max() < 30
+    assert min(photo.pixels[20, 90].min(), photo.pixels[60, 30].min()) > 225
+    assert photo.taken == datetime(2026, 3, 1, 14, 5, 9)
+    assert "Jekyll" not in repr(photo)
+    assert read_photo(path, long_side=60).pixels.shape == (40, 60, 3)
+
+
+def test_colours_of_a_photo_from_a_picture_archive_are_those_of_the_same_jpeg(tmp_path: Path) -> None:
+    picture = Image.fromarray(skin_photo())
+    (tmp_path / "photo.dcm").write_bytes(dicom(picture, jpeg=True))
+    picture.save(tmp_path / "photo.jpg", quality=95)
+    picture.save(tmp_path / "photo.png")
+    for long_side in (2048, 100):
+        archived = read_photo(tmp_path / "photo.dcm", long_side=long_side)
+        assert np.array_equal(archived.pixels, read_photo(tmp_path / "photo.jpg", long_side=long_side).pixels)
+    plain = read_photo(tmp_path / "photo.png", long_side=2048).pixels.astype(int)
+    (tmp_path / "photo.dcm").write_bytes(dicom(picture))
+    assert np.array_equal(read_photo(tmp_path / "photo.dcm", long_side=2048).pixels, plain)
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({"NumberOfFrames": 2}, "holds several pictures: export the one to be measured as JPEG"),
+        ({"BitsAllocated": 16}, "holds no whole colour photograph: copy it again, or export it as JPEG"),
+        ({"Rows": 20_000, "Columns": 20_000}, "more than 175 million pixels"),
+        ({"Rows": 160}, "is damaged or incomplete"),
+        ({"Rows": 160, "jpeg": True}, "is damaged or incomplete"),
+        ({"PhotometricInterpretation": "NONSENSE"}, "is damaged or incomplete"),
+    ],
+)
+def test_a_dicom_file_that_cannot_be_used_gets_one_sentence(
+    tmp_path: Path, changed: dict[str, object], says: str
+) -> None:
+    path = tmp_path / "photo.dcm"
+    path.write_bytes(dicom(arrow(), **changed))
+    for read in (lambda: read_photo(path, long_side=2048), lambda: photo_size(path)):
+        with pytest.raises(PhotoError, match=says) as caught:
+            read()
+        assert str(caught.value).startswith("photo.dcm ")
+        assert "\n" not in str(caught.value)
+
+
+def test_without_pydicom_a_dicom_file_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "photo.dcm"
+    path.write_bytes(dicom(arrow()))
+    monkeypatch.setitem(sys.modules, "pydicom", None)
+    with pytest.raises(PhotoError, match=r"pip install 'bsa-measure\[dicom\]',  or export the photograph as JPEG"):
+        read_photo(path, long_side=2048)
+
+
 def big_png(width: int, height: int) -> bytes:
     """The head of a PNG that claims to be huge."""
     head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
@@ -212,7 +304,7 @@ def one_pixel() -> bytes:
         ("a.jpg", jpeg()[:2000], "damaged or incomplete"),
         ("a.jpg", jpeg()[:40], "not a JPEG|damaged"),
         ("a.png", jpeg(), "JPEG file under another name: rename it"),
-        ("a.jpg", b"GIF89a" + b"\0" * 100, "not a JPEG, PNG, TIFF or HEIC"),
+        ("a.jpg", b"GIF89a" + b"\0" * 100, "not a JPEG, PNG, TIFF, HEIC or DICOM"),
         ("a.jpg", one_pixel(), "only 1 × 1 pixels"),
         ("a.png", big_png(30_000, 30_000), "million pixels"),
         ("a.png", big_png(14_000, 13_000), "million pixels"),
@@ -222,7 +314,11 @@ def one_pixel() -> bytes:
         ("a.heic", jpeg(), "JPEG file under another name: rename it to end in .jpeg"),
         ("a.heic", (HEIC / "ten-bit.heic").read_bytes()[:300], "damaged or incomplete"),
         ("a.heic", (HEIC / "ten-bit.heic").read_bytes()[:-20], "damaged or incomplete"),
-        ("a.HEIC", b"Dear colleague, " * 50, "not a JPEG, PNG, TIFF or HEIC"),
+        ("a.jpg", dicom(arrow()), "DICOM file under another name: rename it to end in .dcm"),
+        ("a.dcm", dicom(arrow())[:-400], "damaged or incomplete"),
+        ("a.dcm", dicom(arrow(), jpeg=True)[:-400], "holds no whole colour photograph"),
+        ("a.dcm", jpeg(), "JPEG file under another name"),
+        ("a.HEIC", b"Dear colleague, " * 50, "not a JPEG, PNG, TIFF, HEIC or DICOM"),
     ],
 )
 def test_a_bad_photo_gets_one_sentence(tmp_path: Path, name: str, data: bytes, says: str) -> None:
