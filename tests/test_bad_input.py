@@ -84,7 +84,7 @@ PHOTOS: dict[str, tuple[bytes, str]] = {
     "LY-1/D1/arm-left-anterior.jpg": (picture("RGB", (1, 1), "JPEG"), r"only 1 × 1 pixels: take the photo again"),
     "LY-1/D1/arm-left-posterior.png": (claimed_png(30_000), r"more than 175 million pixels: use a photo"),
     "LY-1/D1/arm-right-anterior.png": (real_png_bomb(30_000), r"more than 175 million pixels: use a photo"),
-    "LY-1/D1/arm-right-posterior.dcm": (b"\0" * 128 + b"DICM" + b"\0" * 99, r"is damaged or incomplete: copy it"),
+    "LY-1/D1/arm-right-posterior.dcm": (b"\0" * 128 + b"DICM" + b"\0" * 99, r"holds no whole colour photograph"),
     "LY-1/D2/trunk-antérior.jpg": (jpeg(12), r"not named after a view \(did you mean 'trunk-anterior'\?\): rename it"),
     "LY-1/D2/ma photo n° 3.jpg": (jpeg(13), r"is not named after a view.*: rename it"),
     "LY-1/D2/=cmd.jpg": (jpeg(14), r"is not named after a view.*: rename it"),
