@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import cv2
-import numpy as np
+from looks import cells
 
 from bsa_measure.network import NetworkModel
 from bsa_measure.segment import load_model
@@ -66,13 +66,8 @@ def main() -> None:
     print("| photographs: class | photos | model | seen at | Dice pooled | Dice mean | area marked / true |")
     print("|---|---|---|---|---|---|---|")
     for (name, model_name, size), rows in sorted(counts.items()):
-        marked, true, both = np.array(rows).sum(axis=0)
-        each = [2 * b / (m + t) for m, t, b in rows if t]
-        print(
-            f"| {name} | {len(each)} of {len(rows)} | {model_name} | {size:g} "
-            f"| {2 * both / max(1, marked + true):.3f} | {np.mean(each) if each else np.nan:.3f} "
-            f"| {marked / max(1, true):.2f} |"
-        )
+        photos, reached = cells(rows)
+        print(f"| {name} | {photos} | {model_name} | {size:g} | {reached} |")
 
 
 if __name__ == "__main__":

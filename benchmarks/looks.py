@@ -65,6 +65,15 @@ def count(model: NetworkModel, example: Example, source: Source, counts: Counts)
             counts.setdefault((name, choice), []).append(row)
 
 
+def cells(rows: list[tuple[int, int, int]]) -> tuple[str, str]:
+    """Cells of a table: photographs that show the class, of all; Dice pooled, Dice mean, area marked over true area."""
+    marked, true, both = np.array(rows).sum(axis=0)
+    each = [2 * b / (m + t) for m, t, b in rows if t]
+    mean = np.mean(each) if each else np.nan
+    pooled = 2 * both / max(1, marked + true)
+    return f"{len(each)} of {len(rows)}", f"{pooled:.3f} | {mean:.3f} | {marked / max(1, true):.2f}"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model")
@@ -88,14 +97,9 @@ def main() -> None:
     print("| photographs: class | photos | further looks | odds times | Dice pooled | Dice mean | area marked / true |")
     print("|---|---|---|---|---|---|---|")
     for (name, (further, mirrored, odds)), rows in counts.items():
-        marked, true, both = np.array(rows).sum(axis=0)
-        each = [2 * b / (m + t) for m, t, b in rows if t]
-        print(
-            f"| {name} | {len(each)} of {len(rows)} "
-            f"| {', '.join(f'{look:g}' for look in further)}{' mirrored' if mirrored else ''} | {odds:g} "
-            f"| {2 * both / max(1, marked + true):.3f} | {np.mean(each) if each else np.nan:.3f} "
-            f"| {marked / max(1, true):.2f} |"
-        )
+        photos, reached = cells(rows)
+        seen = f"{', '.join(f'{look:g}' for look in further)}{' mirrored' if mirrored else ''}"
+        print(f"| {name} | {photos} | {seen} | {odds:g} | {reached} |")
 
 
 if __name__ == "__main__":
