@@ -308,6 +308,14 @@ def test_a_model_that_goes_on_from_another_inherits_its_licence_and_corrected_ma
     assert load_model("ours", study / "ours" / "models").licence == "CC-BY-NC-4.0"
     recipe = read_data_file(study / "ours" / "models" / "ours" / "recipe.toml").recipe
     assert recipe.start_sha256 == first.sha256
+    mixed = again.replace('name = "ours"', 'name = "mixed"\nstart_weight = 0.25')
+    (study / "mixed.toml").write_text(mixed, encoding="utf-8")
+    train_model(study / "mixed.toml", study / "mixed", models=models, threads=1)
+    trained, mean = (torch.load(study / run / "network.pt", weights_only=True) for run in ("ours", "mixed"))
+    begun = torch.load(study / "run" / "network.pt", weights_only=True)
+    for name, value in mean.items():
+        if value.is_floating_point():
+            torch.testing.assert_close(value, 0.75 * trained[name] + 0.25 * begun[name], atol=1e-5, rtol=1e-4)
     mask = next((study / "study/truth/masks").glob("*/*/*.png"))
     cv2.imwrite(str(mask), np.zeros((96, 64), np.uint8))
     with pytest.raises(TrainingError, match="choose an empty folder"):
@@ -356,6 +364,11 @@ detached_odds = 1.5
 
 
 @pytest.mark.filterwarnings("default")
+def test_a_weight_of_the_start_needs_a_start() -> None:
+    with pytest.raises(ValueError, match="name it in start"):
+        Recipe(start_weight=0.5)
+
+
 def test_what_cannot_be_learned_from_is_said_in_a_sentence(study: Path) -> None:
     (study / "data.toml").write_text(f"{SMALL}share = 0\n", encoding="utf-8")
     with pytest.raises(TrainingError, match="No photograph is there to learn from"):

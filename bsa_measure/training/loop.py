@@ -100,6 +100,7 @@ def train(
         depthwise_in_float32(network)
     network.to(device, memory_format=torch.channels_last)
     average = {name: value.detach().clone() for name, value in network.state_dict().items()}
+    begun = {name: value.cpu().clone() for name, value in average.items()}
     optimizer = torch.optim.AdamW(parameter_groups(network, recipe))
     rates = torch.optim.lr_scheduler.OneCycleLR(
         optimizer,
@@ -161,7 +162,7 @@ def train(
             if progress is not None:
                 progress(step, recipe.steps, line)
     finished = build_network(recipe, imagenet=False).eval()
-    finished.load_state_dict(average)
+    finished.load_state_dict(_mean(average, begun, recipe.start_weight) if recipe.start_weight else average)
     _save(out / "network.pt", finished.state_dict())
     return Trained(finished, tuple(log))
 
@@ -194,6 +195,14 @@ def _towards(average: dict[str, Tensor], network: nn.Module, decay: float, step:
         torch._foreach_lerp_([average[name] for name in moving], [current[name] for name in moving], 1 - decay)
         for name in current.keys() - set(moving):
             average[name].copy_(current[name])
+
+
+def _mean(average: dict[str, Tensor], begun: dict[str, Tensor], weight: float) -> dict[str, Tensor]:
+    """The mean of the trained weights and of those begun with, which has this ``weight`` in it."""
+    return {
+        name: value.cpu().lerp(begun[name], weight) if value.is_floating_point() else value
+        for name, value in average.items()
+    }
 
 
 def _few(tune: Sequence[Example]) -> list[Example]:
