@@ -51,6 +51,7 @@ def main() -> None:
     networks = [model for model in named if isinstance(model, NetworkModel)]
     if len(networks) < len(named):
         raise SystemExit("Networks are asked for.")
+    seen = [(model.name, size, seen_at(model, size)) for model in networks for size in SIZES]
     data = read_data_file(wish.data)
     found = pick(examples(data, wish.sources or wish.data.parent), wish.part)
     counts: dict[tuple[str, str, float], list[tuple[int, int, int]]] = {}
@@ -58,11 +59,9 @@ def main() -> None:
         own = [example for example in found if example.source == source.name]
         for example in own[:: -(-len(own) // wish.photos) or 1]:
             photo, mask = read_example(example, source)
-            for model in networks:
-                for size in SIZES:
-                    answer = seen_at(model, size).probabilities(photo.pixels)
-                    for name, row in overlaps(answer, mask, source).items():
-                        counts.setdefault((name, model.name, size), []).append(row)
+            for model_name, size, network in seen:
+                for name, row in overlaps(network.probabilities(photo.pixels), mask, source).items():
+                    counts.setdefault((name, model_name, size), []).append(row)
     print("| photographs: class | photos | model | seen at | Dice pooled | Dice mean | area marked / true |")
     print("|---|---|---|---|---|---|---|")
     for (name, model_name, size), rows in sorted(counts.items()):

@@ -25,12 +25,13 @@ from .dicom_photo import TAKEN, dicom_head, dicom_picture, is_dicom
 from .errors import PhotoError
 from .files import printable
 
+# The first of a format is the one to rename a file to.
 _FORMAT_OF_SUFFIX: Final = {
-    ".jpg": "JPEG",
     ".jpeg": "JPEG",
+    ".jpg": "JPEG",
     ".png": "PNG",
-    ".tif": "TIFF",
     ".tiff": "TIFF",
+    ".tif": "TIFF",
     ".heic": "HEIF",
     ".heif": "HEIF",
     ".dcm": "DICOM",
@@ -225,7 +226,7 @@ def _damaged(path: Path) -> PhotoError:
 
 
 def _suffix(kind: str) -> str:
-    return {"HEIF": ".heic", "DICOM": ".dcm"}.get(kind, f".{kind.lower()}")
+    return next(suffix for suffix, format_ in _FORMAT_OF_SUFFIX.items() if format_ == kind)
 
 
 def _kind(image: Image.Image) -> str:

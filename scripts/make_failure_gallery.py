@@ -1,6 +1,6 @@
 """The photographs of a phantom study on which a model errs most, as one picture for its card.
 
-    python scripts/make_failure_gallery.py STUDY --model photo-v6 --out models/photo-v6/failures.jpg
+    python scripts/make_failure_gallery.py STUDY --model photo-v7 --out models/photo-v7/failures.jpg
 
 One photograph a patient at most, chosen by the share of the body whose class is wrong about detachment: marked as
 detached and not, or not marked and detached. Left the photograph, in the middle the true outlines, right the model's.

@@ -363,12 +363,12 @@ detached_odds = 1.5
     assert before.started[1] == after.started[1]
 
 
-@pytest.mark.filterwarnings("default")
 def test_a_weight_of_the_start_needs_a_start() -> None:
     with pytest.raises(ValueError, match="name it in start"):
         Recipe(start_weight=0.5)
 
 
+@pytest.mark.filterwarnings("default")
 def test_what_cannot_be_learned_from_is_said_in_a_sentence(study: Path) -> None:
     (study / "data.toml").write_text(f"{SMALL}share = 0\n", encoding="utf-8")
     with pytest.raises(TrainingError, match="No photograph is there to learn from"):
@@ -397,6 +397,7 @@ def test_a_loss_that_is_no_number_ends_the_run_and_nothing_of_it_is_kept(study: 
     assert not (study / "run" / "checkpoint.pt").exists()
 
 
+@pytest.mark.filterwarnings("default")
 def test_a_run_killed_between_its_files_goes_on(study: Path) -> None:
     with pytest.raises(Interrupted):
         train_model(study / "data.toml", study / "run", threads=1, progress=interrupt)

@@ -100,7 +100,6 @@ def train(
         depthwise_in_float32(network)
     network.to(device, memory_format=torch.channels_last)
     average = {name: value.detach().clone() for name, value in network.state_dict().items()}
-    begun = {name: value.cpu().clone() for name, value in average.items()}
     optimizer = torch.optim.AdamW(parameter_groups(network, recipe))
     rates = torch.optim.lr_scheduler.OneCycleLR(
         optimizer,
@@ -162,7 +161,10 @@ def train(
             if progress is not None:
                 progress(step, recipe.steps, line)
     finished = build_network(recipe, imagenet=False).eval()
-    finished.load_state_dict(_mean(average, begun, recipe.start_weight) if recipe.start_weight else average)
+    if start is not None and recipe.start_weight:
+        load_onnx_weights(finished, start)
+        average = _mean(average, finished.state_dict(), recipe.start_weight)
+    finished.load_state_dict(average)
     _save(out / "network.pt", finished.state_dict())
     return Trained(finished, tuple(log))
 
